@@ -1,0 +1,53 @@
+#pragma once
+// base/config_field.h -- how a config struct lists its fields, so that reading, checking, dumping, docs/config.md and the
+// comparison on resume all come from one list. The reader itself is config/section_reader.h.
+//
+//   struct OptimConfig {
+//     double lr = 1e-6;
+//     template <class Self, class Visitor> static void fields(Self& self, Visitor&& visit) {
+//       visit("lr", self.lr, {"Peak learning rate, reached after warm-up.", "Long-CLIP train.py:330", kMayChange});
+//     }
+//     void validate(const RejectField& reject) const;
+//   };
+//
+// Field types: bool, int64_t, double, std::string, std::optional<T>, std::vector<T>, std::array<T, N>, enums with
+// EnumNames<E>, structs that list their own fields.
+
+#include <array>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace longclip {
+
+enum FieldFlags : unsigned {
+  kDefault = 0,
+  kRequired = 1,  ///< no default: an error when absent
+  kMayChange = 2,  ///< may differ when a run is resumed
+};
+
+/// The one description of a field.
+struct FieldDoc {
+  std::string_view meaning;      ///< one sentence with the unit and special values
+  std::string_view source = "";  ///< where the default comes from; empty where it is ours
+  unsigned flags = kDefault;
+};
+
+/// Throws the ConfigError of one key, with file:line:column: reject("lr", "must not be negative").
+using RejectField = std::function<void(std::string_view key, const std::string& reason)>;
+
+/// Names of an enumeration in YAML: specialise as
+///   template <> struct EnumNames<Side> { static constexpr std::array kNames{std::pair{Side::kImage, "image"}, ...}; };
+template <class E>
+struct EnumNames;
+
+template <class E>
+constexpr std::string_view enum_name(E value) {
+  for (const auto& [key, name] : EnumNames<E>::kNames) {
+    if (key == value) return name;
+  }
+  return "?";
+}
+
+}  // namespace longclip

@@ -1,0 +1,39 @@
+#pragma once
+// base/file.h -- whole files in and out: reads that name the file in their error, writes that are all or nothing.
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace longclip {
+
+/// The bytes of a file. Throws DataError naming it if it cannot be read or is larger than `max_bytes`.
+std::string read_file(const std::filesystem::path& path, uint64_t max_bytes = UINT64_MAX);
+
+/// Writes `path` so that a reader sees the old file or the new one, never a part: temporary file beside it, fsync,
+/// rename, fsync of the folder. Makes missing parent folders. Throws std::runtime_error with the system's reason.
+void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
+
+/// fsync of a file or a folder; throws std::runtime_error with the system's reason.
+void sync_to_disk(const std::filesystem::path& path);
+
+/// Renames a complete folder `from` to `to` and syncs the parent. `to` must not exist.
+void publish_folder(const std::filesystem::path& from, const std::filesystem::path& to);
+
+/// A file mapped read-only into memory. Throws DataError naming the file.
+class MappedFile {
+ public:
+  explicit MappedFile(const std::filesystem::path& path);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  std::span<const uint8_t> bytes() const { return {data_, size_}; }
+
+ private:
+  const uint8_t* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+}  // namespace longclip

@@ -1,0 +1,14 @@
+#pragma once
+// tests/support/catch.h -- the only place that includes Catch2, so that versions 2 and 3 both work.
+// LibTorch defines glog-like CHECK macros; include this header last.
+
+#ifdef CHECK
+#undef CHECK
+#endif
+#if __has_include(<catch2/catch_all.hpp>)
+#include <catch2/catch_all.hpp>
+using Catch::Matchers::ContainsSubstring;
+#else
+#include <catch2/catch.hpp>
+inline auto ContainsSubstring(const std::string& text) { return Catch::Matchers::Contains(text); }
+#endif
