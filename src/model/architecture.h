@@ -40,7 +40,7 @@ struct Architecture {
   int64_t eos_id = 49407;         ///< the end-of-text token, where the text feature is read
   int64_t embed_dim = 512;        ///< E
   Activation activation = Activation::kQuickGelu;
-  std::optional<Stretch> stretch;
+  std::optional<Stretch> stretch = std::nullopt;
 
   bool operator==(const Architecture&) const = default;
   int64_t patches_per_side() const { return image_size / patch_size; }
