@@ -1,0 +1,49 @@
+// tensors/packed_sequences.cpp -- see tensors/packed_sequences.h
+#include "tensors/packed_sequences.h"
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/tensor.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace longclip {
+
+PackedOffsets pack_lengths(const std::vector<int64_t>& lengths, at::Device device) {
+  PackedOffsets packed;
+  packed.offsets.reserve(lengths.size() + 1);
+  packed.offsets.push_back(0);
+  for (const int64_t length : lengths) {
+    require<ShapeError>(length >= 1, "a packed sequence has {} tokens, at least 1 is needed", length);
+    packed.offsets.push_back(packed.offsets.back() + length);
+    packed.max_length = std::max(packed.max_length, length);
+  }
+  require<ShapeError>(packed.num_tokens() <= INT32_MAX, "{} tokens in one step are too many", packed.num_tokens());
+  packed.offsets_N1 = at::tensor(std::vector<int>(packed.offsets.begin(), packed.offsets.end()), at::kInt).to(device);
+  return packed;
+}
+
+PackedOffsets pack_equal(int64_t count, int64_t length, at::Device device) {
+  return pack_lengths(std::vector<int64_t>(static_cast<size_t>(count), length), device);
+}
+
+PackedTexts pack_texts(const std::vector<std::vector<int32_t>>& ids, int64_t eos_id, int64_t max_length, at::Device device) {
+  std::vector<int64_t> lengths, flat, positions, eot_rows;
+  for (size_t text = 0; text < ids.size(); ++text) {
+    const auto end = std::find(ids[text].begin(), ids[text].end(), static_cast<int32_t>(eos_id));
+    const int64_t length = end - ids[text].begin() + 1;
+    require<ShapeError>(end != ids[text].end() && length <= max_length,
+                        "text {} of the batch has no end-of-text id {} within {} positions", text, eos_id, max_length);
+    lengths.push_back(length);
+    for (int64_t i = 0; i < length; ++i) {
+      flat.push_back(ids[text][static_cast<size_t>(i)]);
+      positions.push_back(i);
+    }
+    eot_rows.push_back(static_cast<int64_t>(flat.size()) - 1);
+  }
+  const auto to_device = [&](const std::vector<int64_t>& values) { return at::tensor(values, at::kLong).to(device); };
+  return {to_device(flat), to_device(positions), to_device(eot_rows), pack_lengths(lengths, device)};
+}
+
+}  // namespace longclip
