@@ -1,0 +1,72 @@
+#pragma once
+// model/model_config.h -- the `model`, `precision` and `memory` sections: which weights, in which arithmetic, and what is
+// kept for the backward pass.
+
+#include "base/config_field.h"
+
+namespace longclip {
+
+struct ModelConfig {
+  std::filesystem::path init;
+  bool allow_short_context = false;
+
+  bool operator==(const ModelConfig&) const = default;
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("init", self.init,
+          {"Checkpoint to start from (any format `longclip inspect` reads), relative to the YAML file. Usually stretched to 248 "
+           "positions with `longclip stretch`.",
+           "", kRequired});
+    visit("allow_short_context", self.allow_short_context,
+          {"Accept a checkpoint with 77 or fewer text positions, which cuts long captions."});
+  }
+};
+
+enum class Precision { kFp32, kBf16 };
+template <>
+struct EnumNames<Precision> {
+  static constexpr std::array kNames{std::pair{Precision::kFp32, "fp32"}, std::pair{Precision::kBf16, "bf16"}};
+};
+
+struct PrecisionConfig {
+  Precision compute = Precision::kBf16;
+
+  bool operator==(const PrecisionConfig&) const = default;
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("compute", self.compute,
+          {"Arithmetic of the towers, `fp32` or `bf16`. Weights, optimizer and loss are fp32 in both.",
+           "Long-CLIP train.py uses fp16 with a gradient scaler; bf16 needs none"});
+  }
+};
+
+enum class Checkpointing { kNone, kBlocks };
+template <>
+struct EnumNames<Checkpointing> {
+  static constexpr std::array kNames{std::pair{Checkpointing::kNone, "none"}, std::pair{Checkpointing::kBlocks, "blocks"}};
+};
+
+struct MemoryConfig {
+  Checkpointing activation_checkpointing = Checkpointing::kNone;
+  std::optional<int64_t> micro_pairs_per_rank;
+
+  bool operator==(const MemoryConfig&) const = default;
+
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("activation_checkpointing", self.activation_checkpointing,
+          {"`blocks`: keep only the input of each transformer block and compute the rest again in the backward pass; the numbers "
+           "stay the same. `none`: keep everything."});
+    visit("micro_pairs_per_rank", self.micro_pairs_per_rank,
+          {.meaning = "Pairs of a rank that pass through the towers at once. The loss still sees all pairs of the step, at the price of "
+                      "a second forward pass. `auto`: all of the rank's pairs.",
+           .empty = "auto"});
+  }
+  void validate(const RejectField& reject) const {
+    if (micro_pairs_per_rank && *micro_pairs_per_rank < 1) reject("micro_pairs_per_rank", "must be at least 1");
+  }
+};
+
+}  // namespace longclip
