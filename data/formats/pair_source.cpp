@@ -1,0 +1,39 @@
+// data/formats/pair_source.cpp -- the list of formats, and reading a picture file.
+#include "data/formats/pair_source.h"
+
+#include "base/file.h"
+#include "data/formats/triples_source.h"
+
+namespace longclip {
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Larger than the largest picture that is decoded, uncompressed with three channels.
+constexpr uint64_t kMaxPictureBytes = uint64_t{1} << 30;
+
+}  // namespace
+
+BadRowError::BadRowError(BadRow bad)
+    : DataError(fmt::format("{}:{}: {}", bad.source, bad.line, bad.reason)), row(std::move(bad)) {}
+
+std::unique_ptr<PairSource> build_source(const SourceConfig& config) {
+  switch (config.format) {
+    case SourceFormat::kTriples:
+      return std::make_unique<TriplesSource>(config);
+  }
+  fail<InputError>("{}: unknown format", config.path.string());
+}
+
+std::string read_picture_file(const fs::path& file) {
+  std::error_code error;
+  const fs::file_status status = fs::status(file, error);
+  if (!fs::exists(status)) {
+    const bool backslash = file.string().find('\\') != std::string::npos;
+    fail<DataError>("no such file: {}{}", file.string(), backslash ? " (the name holds '\\'; write '/' between folders)" : "");
+  }
+  require<DataError>(fs::is_regular_file(status), "not a regular file: {}", file.string());
+  return read_file(file, kMaxPictureBytes);
+}
+
+}  // namespace longclip
