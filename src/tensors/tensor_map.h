@@ -5,16 +5,19 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 namespace longclip {
 
 /// Tensors by name, in name order.
 using TensorMap = std::map<std::string, at::Tensor>;
 
-/// What a tensor file holds.
+/// What a tensor file holds. The tensors are contiguous, on the CPU, and own their memory.
 struct TensorFile {
-  TensorMap tensors;
-  std::map<std::string, std::string> metadata;  ///< safetensors `__metadata__`; empty for other formats
+  TensorMap tensors = {};
+  std::map<std::string, std::string> metadata = {};  ///< safetensors `__metadata__`; empty for other formats
+  std::string format = {};                           ///< "safetensors", "torch.save" or "TorchScript"
+  std::vector<std::string> ignored = {};  ///< what else the file holds: entries without tensors, objects left inert
 };
 
 }  // namespace longclip

@@ -1,0 +1,295 @@
+// tensors/pt_file.cpp -- from the values of data.pkl to tensors, and back.
+// Layout: ROOT/data.pkl, ROOT/data/KEY for each storage, ROOT/byteorder (torch/serialization.py, _save and _load).
+#include "tensors/pt_file.h"
+
+#include <ATen/ops/empty.h>
+#include <caffe2/serialize/inline_container.h>
+
+#include <array>
+#include <bit>
+#include <cstring>
+#include <map>
+#include <string_view>
+#include <utility>
+
+#include "base/error.h"
+#include "base/utf8.h"
+#include "tensors/atomic_output.h"
+#include "tensors/pickle.h"
+#include "tensors/pickle_opcodes.h"
+#include "tensors/zip_archive.h"
+
+namespace longclip {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "tensor files are little-endian");
+
+using Kind = PickleValue::Kind;
+
+constexpr int kMaxDepth = 64;
+constexpr size_t kMaxVisits = 4'000'000;
+constexpr size_t kMaxNameLength = 1024;
+/// Tensors may share storages, so a small file can describe much; but not more than this many times its own size.
+constexpr uint64_t kMaxExpansion = 8;
+
+struct StorageType {
+  std::string_view name;
+  at::ScalarType dtype;
+};
+constexpr std::array<StorageType, 10> kStorageTypes{{{"DoubleStorage", at::kDouble},
+                                                     {"FloatStorage", at::kFloat},
+                                                     {"HalfStorage", at::kHalf},
+                                                     {"BFloat16Storage", at::kBFloat16},
+                                                     {"LongStorage", at::kLong},
+                                                     {"IntStorage", at::kInt},
+                                                     {"ShortStorage", at::kShort},
+                                                     {"CharStorage", at::kChar},
+                                                     {"ByteStorage", at::kByte},
+                                                     {"BoolStorage", at::kBool}}};
+
+/// Walks the values of a pickle and makes a tensor of each that has a name.
+class TensorCollector {
+ public:
+  explicit TensorCollector(const ZipArchive& archive) : archive_(archive), root_(archive.root()) {}
+
+  TensorFile collect(const Pickle& pickle) {
+    const PickleValue& top = pickle.root();
+    const auto& entries = top.kind == Kind::kObject && top.state != nullptr ? top.state->entries : top.entries;
+    visit(top, "", 0);
+    for (const auto& [key, value] : entries) {
+      if (key->kind != Kind::kText || holds_tensor(std::string(key->text))) continue;
+      file_.ignored.push_back("entry '" + std::string(key->text.substr(0, kMaxNameLength)) + "'");
+    }
+    for (const std::string& name : pickle.inert_globals()) file_.ignored.push_back("objects of " + name);
+    return std::move(file_);
+  }
+
+ private:
+  bool holds_tensor(const std::string& name) const {
+    if (file_.tensors.contains(name)) return true;
+    const auto next = file_.tensors.lower_bound(name + ".");
+    return next != file_.tensors.end() && next->first.starts_with(name + ".");
+  }
+
+  void visit(const PickleValue& value, const std::string& name, int depth) {
+    require<DataError>(depth <= kMaxDepth, "{}: values are nested deeper than {}, or contain themselves", archive_.path(), kMaxDepth);
+    require<DataError>(++visits_ <= kMaxVisits, "{}: more than {} values", archive_.path(), kMaxVisits);
+    require<DataError>(name.size() <= kMaxNameLength, "{}: a tensor has a name of more than {} bytes", archive_.path(), kMaxNameLength);
+    if (value.kind == Kind::kTensor) add(value, name);
+    if (value.kind == Kind::kObject) visit_object(value, name, depth);
+    for (size_t i = 0; i < value.items.size(); ++i) visit(*value.items[i], join(name, std::to_string(i)), depth + 1);
+    for (const auto& [key, entry] : value.entries) visit_entry(*key, *entry, name, depth);
+  }
+
+  void visit_entry(const PickleValue& key, const PickleValue& entry, const std::string& name, int depth) {
+    if (key.kind == Kind::kText) visit(entry, join(name, std::string(key.text.substr(0, kMaxNameLength + 1))), depth + 1);
+    if (key.kind == Kind::kInt) visit(entry, join(name, std::to_string(key.integer)), depth + 1);
+  }
+
+  void visit_object(const PickleValue& object, const std::string& name, int depth) {
+    for (const PickleValue* argument : object.arguments->items) {
+      require<DataError>(argument->kind != Kind::kTensor && argument->kind != Kind::kStorage,
+                         "{}: tensor '{}' is built by {}, which this reader does not know and does not run; "
+                         "save a plain state_dict in Python", archive_.path(), name, object.text);
+    }
+    if (object.state == nullptr) return;
+    for (const auto& [key, entry] : object.state->entries) {
+      // A whole module that was pickled keeps its tensors in these attributes, which are no part of the names.
+      const bool inner = key->text == "_parameters" || key->text == "_buffers" || key->text == "_modules";
+      if (inner) visit(*entry, name, depth + 1);
+      else visit_entry(*key, *entry, name, depth);
+    }
+  }
+
+  static std::string join(const std::string& name, const std::string& last) { return name.empty() ? last : name + "." + last; }
+
+  void add(const PickleValue& value, const std::string& name) {
+    require<DataError>(is_valid_utf8(name), "{}: the name of a tensor is not UTF-8", archive_.path());
+    at::Tensor tensor = materialise(*value.tensor, name);
+    require<DataError>(file_.tensors.emplace(name, std::move(tensor)).second, "{}: two tensors are named '{}'", archive_.path(), name);
+  }
+
+  at::Tensor materialise(const PickleTensor& view, const std::string& name) {
+    const PickleValue& storage = *view.storage;
+    const at::ScalarType dtype = dtype_of(storage, name);
+    const size_t item_size = c10::elementSize(dtype);
+    const uint64_t num_bytes = static_cast<uint64_t>(view.num_elements) * item_size;
+    const std::span<const uint8_t> bytes = storage_bytes(storage, item_size);
+    total_bytes_ += num_bytes;
+    require<DataError>(total_bytes_ <= kMaxExpansion * archive_.file_size(), "{}: describes more than {} times its own size in tensors",
+                       archive_.path(), kMaxExpansion);
+    at::Tensor tensor = at::empty(view.sizes, dtype);
+    if (view.num_elements == 0) return tensor;
+    copy_view(view, bytes.data(), item_size, static_cast<uint8_t*>(tensor.data_ptr()));
+    return dtype == at::kBool ? tensor.view(at::kByte).ne(0) : tensor;  // bytes other than 0 and 1 are no valid bool
+  }
+
+  /// Copies the elements of a view in row-major order: whole runs of the contiguous tail at once.
+  static void copy_view(const PickleTensor& view, const uint8_t* source, size_t item_size, uint8_t* target) {
+    size_t outer = view.sizes.size();
+    int64_t run = 1;  // elements
+    while (outer > 0 && (view.strides[outer - 1] == run || view.sizes[outer - 1] == 1)) run *= view.sizes[--outer];
+    const size_t run_bytes = static_cast<size_t>(run) * item_size;
+    std::vector<int64_t> index(outer, 0);
+    uint64_t offset = static_cast<uint64_t>(view.offset);  // unsigned: strides of a size of 1 may be anything
+    for (int64_t done = 0; done < view.num_elements; done += run, target += run_bytes) {
+      std::memcpy(target, source + offset * item_size, run_bytes);
+      for (size_t d = outer; d-- > 0;) {
+        offset += static_cast<uint64_t>(view.strides[d]);
+        if (++index[d] < view.sizes[d]) break;
+        offset -= static_cast<uint64_t>(view.strides[d]) * static_cast<uint64_t>(view.sizes[d]);
+        index[d] = 0;
+      }
+    }
+  }
+
+  at::ScalarType dtype_of(const PickleValue& storage, const std::string& name) const {
+    for (const StorageType& type : kStorageTypes) {
+      if (type.name == storage.type) return type.dtype;
+    }
+    fail<DataError>("{}: tensor '{}' is kept in a {}; known are floating point, integers and bool", archive_.path(), name, storage.type);
+  }
+
+  std::span<const uint8_t> storage_bytes(const PickleValue& storage, size_t item_size) {
+    const std::string key(storage.text);
+    auto found = storages_.find(key);
+    if (found == storages_.end()) found = storages_.emplace(key, archive_.read(root_ + "/data/" + key)).first;
+    require<DataError>(found->second.size() / item_size >= static_cast<uint64_t>(storage.integer),
+                       "{}: storage '{}' has {} bytes, {} elements of {} bytes are wanted", archive_.path(), key,
+                       found->second.size(), storage.integer, item_size);
+    return found->second;
+  }
+
+  const ZipArchive& archive_;
+  std::string root_;
+  TensorFile file_;
+  std::map<std::string, std::span<const uint8_t>> storages_;  // read and verified once
+  uint64_t total_bytes_ = 0;
+  size_t visits_ = 0;
+};
+
+std::string storage_type_of(const at::Tensor& tensor, const std::string& name) {
+  for (const StorageType& type : kStorageTypes) {
+    if (type.dtype == tensor.scalar_type()) return std::string(type.name);
+  }
+  fail<std::runtime_error>("tensor '{}' has a dtype that a .pt file cannot hold", name);
+}
+
+/// Files that are no zip: the usual ones are told apart so that the message can help.
+void check_is_zip(const std::filesystem::path& path) {
+  const MappedFile file(path);
+  const auto bytes = file.bytes();
+  const std::string_view start(reinterpret_cast<const char*>(bytes.data()), std::min<size_t>(bytes.size(), 16));
+  if (start.starts_with("PK")) return;
+  require<DataError>(!start.starts_with('\x80'),
+                     "{}: a plain pickle, as PyTorch before 1.6 wrote; convert it in Python: "
+                     "torch.save(torch.load(path, weights_only=True), new_path)", path.string());
+  fail<DataError>("{}: not a .pt file: {}", path.string(), bytes.empty() ? "it is empty" : "it does not begin as a zip file");
+}
+
+/// Writes the opcodes of data.pkl that torch.load(weights_only=True) accepts.
+class PickleWriter {
+ public:
+  std::string write(const TensorMap& tensors) {
+    put(op::kProto);
+    put(uint8_t{2});
+    put(op::kEmptyDict);
+    put(op::kMark);
+    size_t index = 0;
+    for (const auto& [name, tensor] : tensors) {
+      text(name);
+      this->tensor(tensor, storage_type_of(tensor, name), std::to_string(index++));
+    }
+    put(op::kSetItems);
+    put(op::kStop);
+    return std::move(out_);
+  }
+
+ private:
+  template <class T>
+  void put(T value) {
+    out_.append(reinterpret_cast<const char*>(&value), sizeof value);
+  }
+  void text(std::string_view value) {
+    put(op::kBinUnicode);
+    put(static_cast<uint32_t>(value.size()));
+    out_ += value;
+  }
+  void integer(int64_t value) {
+    put(op::kLong1);
+    put(uint8_t{8});
+    put(value);
+  }
+  void tuple(at::IntArrayRef values) {
+    put(op::kMark);
+    for (const int64_t value : values) integer(value);
+    put(op::kTuple);
+  }
+  void global(std::string_view module, std::string_view name) {
+    put(op::kGlobal);
+    out_.append(module).append("\n").append(name).append("\n");
+  }
+  /// _rebuild_tensor_v2(storage, 0, sizes, strides, False, OrderedDict()) of a contiguous tensor.
+  void tensor(const at::Tensor& tensor, const std::string& storage_type, const std::string& key) {
+    global("torch._utils", "_rebuild_tensor_v2");
+    put(op::kMark);
+    put(op::kMark);
+    text("storage");
+    global("torch", storage_type);
+    text(key);
+    text("cpu");
+    integer(tensor.numel());
+    put(op::kTuple);
+    put(op::kBinPersId);
+    integer(0);
+    tuple(tensor.sizes());
+    std::vector<int64_t> strides(static_cast<size_t>(tensor.dim()), 1);
+    for (size_t d = strides.size(); d-- > 1;) strides[d - 1] = strides[d] * std::max<int64_t>(tensor.size(static_cast<int64_t>(d)), 1);
+    tuple(strides);
+    put(op::kNewFalse);
+    global("collections", "OrderedDict");
+    put(op::kEmptyTuple);
+    put(op::kReduce);
+    put(op::kTuple);
+    put(op::kReduce);
+  }
+
+  std::string out_;
+};
+
+}  // namespace
+
+TensorFile read_pt(const std::filesystem::path& path) {
+  check_is_zip(path);
+  const ZipArchive archive(path);
+  const std::string root = archive.root();
+  if (archive.contains(root + "/byteorder")) {
+    const auto order = archive.read(root + "/byteorder");
+    require<DataError>(std::string_view(reinterpret_cast<const char*>(order.data()), order.size()) == "little",
+                       "{}: was written on a big-endian machine; load and save it on a little-endian one", path.string());
+  }
+  const Pickle pickle(archive.read(root + "/data.pkl"), path.string());
+  TensorFile file = TensorCollector(archive).collect(pickle);
+  file.format = archive.contains(root + "/constants.pkl") ? "TorchScript" : "torch.save";
+  return file;
+}
+
+void write_pt(const std::filesystem::path& path, const TensorMap& tensors) {
+  const std::string pickle = PickleWriter().write(tensors);
+  AtomicOutput output(path);
+  caffe2::serialize::PyTorchStreamWriter writer([&](const void* data, size_t size) {
+    output.write(data, size);
+    return size;
+  });
+  writer.writeRecord("data.pkl", pickle.data(), pickle.size());
+  writer.writeRecord("byteorder", "little", 6);
+  size_t index = 0;
+  for (const auto& [name, tensor] : tensors) {
+    const at::Tensor bytes = tensor.detach().cpu().contiguous();
+    writer.writeRecord("data/" + std::to_string(index++), bytes.const_data_ptr(), bytes.nbytes());
+  }
+  writer.writeEndOfFile();
+  output.commit();
+}
+
+}  // namespace longclip
