@@ -68,9 +68,9 @@ std::string with_the(const SceneObject& object) {
 
 const char* is_or_are(const SceneObject& object) { return object.count > 1 ? "are" : "is"; }
 
-const PlaceWords& place_of(const SceneObject& object) {
-  return kPlaceWords.at(static_cast<size_t>(object.row * kSceneGrid + object.column));
-}
+size_t cell_of(const SceneObject& object) { return static_cast<size_t>(object.row * kSceneGrid + object.column); }
+
+const PlaceWords& place_of(const SceneObject& object) { return kPlaceWords.at(cell_of(object)); }
 
 /// "a plain white background", "a gray background with dots"
 std::string backdrop_phrase(const Scene& scene) {
@@ -135,7 +135,7 @@ std::string empty_sentence(std::vector<const char*>& empty, SceneDraws& draws) {
 
 std::vector<const char*> empty_cells(const Scene& scene) {
   std::array<bool, kSceneGrid * kSceneGrid> taken{};
-  for (const SceneObject& object : scene.objects) taken.at(static_cast<size_t>(object.row * kSceneGrid + object.column)) = true;
+  for (const SceneObject& object : scene.objects) taken.at(cell_of(object)) = true;
   std::vector<const char*> empty;
   for (size_t cell = 0; cell < taken.size(); ++cell) {
     if (!taken[cell]) empty.push_back(kPlaceWords[cell].noun);
@@ -158,7 +158,9 @@ class Paragraph {
 };
 
 std::vector<SceneObject> shuffled(std::vector<SceneObject> objects, SceneDraws& draws) {
-  for (size_t i = objects.size(); i > 1; --i) std::swap(objects[i - 1], objects[static_cast<size_t>(draws.below(static_cast<int>(i)))]);
+  for (int i = static_cast<int>(objects.size()); i > 1; --i) {
+    std::swap(objects[static_cast<size_t>(i - 1)], objects[static_cast<size_t>(draws.below(i))]);
+  }
   return objects;
 }
 }  // namespace
@@ -172,7 +174,8 @@ std::string short_caption(const Scene& scene) {
   switch (draws.below(4)) {
     case 0: return fmt::format("{} {} on {}", what, place.brief, backdrop_phrase(scene));
     case 1: return fmt::format("a picture with {} {} and {}", what, place.brief, with_article(companion));
-    default: return fmt::format("{} {} and {} {}", what, place.brief, with_article(companion), place_of(companion).brief);
+    default:
+      return fmt::format("{} {} and {} {}", what, place.brief, with_article(companion), place_of(companion).brief);
   }
 }
 
@@ -190,7 +193,8 @@ std::string long_caption(const Scene& scene) {
     const SceneObject& other = objects[static_cast<size_t>((first + i + 1) % count)];
     paragraph.add(relation_sentence(object, other));
     if (!empty.empty()) paragraph.add(empty_sentence(empty, draws));
-    if (i < count && rough_token_count(paragraph.text()) < kLeastLongTokens) paragraph.add(size_sentence(object, draws));
+    const bool too_short = rough_token_count(paragraph.text()) < kLeastLongTokens;
+    if (i < count && too_short) paragraph.add(size_sentence(object, draws));
   }
   return paragraph.text();
 }

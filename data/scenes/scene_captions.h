@@ -1,6 +1,6 @@
 #pragma once
-// data/scenes/scene_captions.h -- what is said about a scene: a short caption and a long one, never contradicting the picture.
-// About 120 different words, nearly all of them one token of CLIP's vocabulary.
+// data/scenes/scene_captions.h -- what is said about a scene: a short caption and a long one, both true of the picture.
+// About 90 different words and marks, each one token of CLIP's vocabulary but for "triangles".
 
 #include <string>
 #include <string_view>

@@ -109,7 +109,8 @@ void paint_shape(cv::Mat& canvas, SceneShape shape, const cv::Scalar& paint, cv:
   }
   std::vector<cv::Point> outline;
   for (const cv::Point2d& corner : corners_of(shape)) {
-    outline.emplace_back(to_pixels(middle.x + radius * corner.x, canvas), to_pixels(middle.y + radius * corner.y, canvas));
+    const cv::Point2d at = middle + radius * corner;
+    outline.emplace_back(to_pixels(at.x, canvas), to_pixels(at.y, canvas));
   }
   cv::fillPoly(canvas, std::vector<std::vector<cv::Point>>{outline}, paint);
 }
@@ -137,8 +138,8 @@ std::string paint_scene_png(const Scene& scene, int side) {
   cv::Mat picture;
   cv::resize(canvas, picture, cv::Size(side, side), 0, 0, cv::INTER_AREA);
   std::vector<uchar> bytes;
-  const std::vector<int> fast = {cv::IMWRITE_PNG_COMPRESSION, 1};
-  require<std::runtime_error>(cv::imencode(".png", picture, bytes, fast), "OpenCV cannot encode a PNG of {} pixels", side);
+  const bool encoded = cv::imencode(".png", picture, bytes, {cv::IMWRITE_PNG_COMPRESSION, 1});  // 1: fast
+  require<std::runtime_error>(encoded, "OpenCV cannot encode a PNG of {} pixels", side);
   return {bytes.begin(), bytes.end()};
 }
 

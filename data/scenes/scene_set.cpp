@@ -15,6 +15,8 @@
 
 namespace longclip {
 namespace {
+constexpr int64_t kMostScenes = 1'000'000;  // names have six digits
+
 /// Not fsynced: thousands of small files would take minutes, and an unfinished set is drawn again.
 void write_picture(const std::filesystem::path& path, const std::string& bytes) {
   std::ofstream file(path, std::ios::binary);
@@ -25,8 +27,10 @@ void write_picture(const std::filesystem::path& path, const std::string& bytes) 
 }  // namespace
 
 void write_scene_set(const std::filesystem::path& folder, const SceneSetOptions& options) {
-  require<InputError>(options.count >= 1 && options.count <= 1'000'000, "{} scenes; a set has 1 to 1000000", options.count);
-  require<InputError>(!std::filesystem::exists(folder), "{}: already exists; name a new folder for the scenes", folder.string());
+  require<InputError>(options.count >= 1 && options.count <= kMostScenes, "{} scenes; a set has 1 to {}", options.count,
+                      kMostScenes);
+  require<InputError>(!std::filesystem::exists(folder), "{}: already exists; name a new folder for the scenes",
+                      folder.string());
   const std::filesystem::path target = folder.has_filename() ? folder : folder.parent_path();  // "scenes/" is "scenes"
   std::filesystem::path partial = target;
   partial += ".partial";
