@@ -77,7 +77,7 @@ def fault_of(include, quoted, folder, is_test, is_header):
     first = include.split("/")[0]
     if first in FOLDERS and "/" in include and first not in allowed_for(folder, is_test):
         return f"'{folder}' may include {', '.join(sorted(allowed_for(folder, is_test)))}, not '{first}'"
-    if quoted and "/" not in include:
+    if quoted and "/" not in include and not is_test:  # tests have fixtures beside them
         return f'write the folder too, as in "{folder}/{include}"'
     return None
 

@@ -21,8 +21,8 @@ from reference_model import (FORWARD_LOGIT_SCALE, RECIPE, load_parameters, read_
 
 SAMPLE_ABOVE, SAMPLE_STEP = 4096, 37  # of larger tensors, elements 0, 37, 74, ... of the flattened tensor are stored
 WHOLE = {"positional_embedding_res"}  # stored whole whatever its size
-TOY = {"embed_dim": 24, "image": 16, "patch": 8, "vision_width": 48, "vision_layers": 2, "text_width": 32,
-       "text_layers": 1, "vocab": 300, "context": 77, "n": 28, "vision_heads": 2, "text_heads": 2,
+TOY = {"embed_dim": 16, "image": 16, "patch": 8, "vision_width": 48, "vision_layers": 2, "text_width": 16,
+       "text_layers": 1, "vocab": 300, "context": 77, "n": 20, "vision_heads": 2, "text_heads": 2,
        "long_context": 248, "sot": 298, "eot": 299, "pcm_components": 8}
 
 # ---- what is stored ----
@@ -89,10 +89,10 @@ def toy_retrieval(rng):
     def signs(rows):  # entries of +-1/4 in 16 dimensions: scores are exact, so equal scores are equal
         return torch.from_numpy(rng.choice([-0.25, 0.25], (rows, 16)).astype(np.float32))
 
-    images, pairs, tied = unit(60, 16), unit(60, 16), signs(30)
+    images, pairs, tied = unit(40, 16), unit(60, 16), signs(30)
     tied[20:] = tied[rng.integers(0, 20, 10)]
     flipped = torch.from_numpy(np.where(rng.random((150, 16)) < 0.2, -1, 1).astype(np.float32))
-    return {"random.image": images, "random.text": F.normalize(images.repeat_interleave(5, 0) + 1.2 * unit(300, 16), dim=-1),
+    return {"random.image": images, "random.text": F.normalize(images.repeat_interleave(5, 0) + 1.2 * unit(200, 16), dim=-1),
             "one_to_one.image": pairs, "one_to_one.text": F.normalize(pairs + 1.2 * unit(60, 16), dim=-1),
             "ties.image": tied, "ties.text": tied.repeat_interleave(5, 0) * flipped}
 
@@ -148,7 +148,7 @@ def toy_captions(rng, shortest, longest):
 
 
 def write_json(path, value):
-    path.write_text(json.dumps(value, indent=1) + "\n")
+    path.write_text(json.dumps(value) + "\n")
 
 
 def write_forward(out, config, batch):
@@ -192,7 +192,7 @@ def write_reference(out):
     write_json(out / "toy_config.json", TOY | {"parameters_77": sum(tensor.numel() for tensor in state.values())})
     write_forward(out, TOY, batch)
     write_training(out, TOY, batch)
-    table = torch.from_numpy(0.04 * rng.standard_normal((TOY["context"], 16))).half()
+    table = torch.from_numpy(0.04 * rng.standard_normal((TOY["context"], 8))).half()
     single, half = stretch(table.float()), stretch(table).float()
     write_safetensors(out / "stretch.safetensors", {"table_77": table.float(), "single_248": single, "upstream_248": half})
     write_json(out / "stretch.json", {"max_abs_single_minus_upstream": (single - half).abs().max().item()})
