@@ -12,8 +12,7 @@ struct TrainSourceConfig : SourceConfig {
 
   bool operator==(const TrainSourceConfig&) const = default;
 
-  template <class Self, class Visitor>
-  static void fields(Self& self, Visitor&& visit) {
+  template <class Self, class Visitor> static void fields(Self& self, Visitor&& visit) {
     SourceConfig::fields(self, visit);
     visit("weight", self.weight, {"The rows are visited floor(weight x rows) times in all in an epoch."});
   }
@@ -24,35 +23,34 @@ struct TrainSourceConfig : SourceConfig {
 };
 
 enum class LongCaption { kFirst, kRandom };
-template <>
-struct EnumNames<LongCaption> {
-  static constexpr std::array kNames{std::pair{LongCaption::kFirst, "first"}, std::pair{LongCaption::kRandom, "random"}};
+template <> struct EnumNames<LongCaption> {
+  static constexpr std::array kNames{std::pair{LongCaption::kFirst, "first"},
+                                     std::pair{LongCaption::kRandom, "random"}};
 };
 
 enum class ShortCaption { kFirst, kRandom, kFirstSentence, kRandomSentence };
-template <>
-struct EnumNames<ShortCaption> {
-  static constexpr std::array kNames{
-      std::pair{ShortCaption::kFirst, "first"}, std::pair{ShortCaption::kRandom, "random"},
-      std::pair{ShortCaption::kFirstSentence, "first_sentence"}, std::pair{ShortCaption::kRandomSentence, "random_sentence"}};
+template <> struct EnumNames<ShortCaption> {
+  static constexpr std::array kNames{std::pair{ShortCaption::kFirst, "first"},
+                                     std::pair{ShortCaption::kRandom, "random"},
+                                     std::pair{ShortCaption::kFirstSentence, "first_sentence"},
+                                     std::pair{ShortCaption::kRandomSentence, "random_sentence"}};
 };
 
 enum class OnBadSample { kSkip, kFail };
-template <>
-struct EnumNames<OnBadSample> {
+template <> struct EnumNames<OnBadSample> {
   static constexpr std::array kNames{std::pair{OnBadSample::kSkip, "skip"}, std::pair{OnBadSample::kFail, "fail"}};
 };
 
 enum class SpecialTokensInText { kClip, kPlain };
-template <>
-struct EnumNames<SpecialTokensInText> {
-  static constexpr std::array kNames{std::pair{SpecialTokensInText::kClip, "clip"}, std::pair{SpecialTokensInText::kPlain, "plain"}};
+template <> struct EnumNames<SpecialTokensInText> {
+  static constexpr std::array kNames{std::pair{SpecialTokensInText::kClip, "clip"},
+                                     std::pair{SpecialTokensInText::kPlain, "plain"}};
 };
 
 enum class ChangedData { kRefuse, kNextEpoch };
-template <>
-struct EnumNames<ChangedData> {
-  static constexpr std::array kNames{std::pair{ChangedData::kRefuse, "refuse"}, std::pair{ChangedData::kNextEpoch, "next_epoch"}};
+template <> struct EnumNames<ChangedData> {
+  static constexpr std::array kNames{std::pair{ChangedData::kRefuse, "refuse"},
+                                     std::pair{ChangedData::kNextEpoch, "next_epoch"}};
 };
 
 struct DataConfig {
@@ -71,36 +69,46 @@ struct DataConfig {
 
   bool operator==(const DataConfig&) const = default;
 
-  template <class Self, class Visitor>
-  static void fields(Self& self, Visitor&& visit) {
+  template <class Self, class Visitor> static void fields(Self& self, Visitor&& visit) {
     visit("train", self.train, {"The sources of training rows, one after the other.", "", kRequired});
     visit("pairs_per_step", self.pairs_per_step,
           {"Pairs (picture and captions) of one optimizer step, over all ranks.",
            "Long-CLIP: 8 GPUs of `--batch-size 128` (its train.md says 2048 in all)"});
-    visit("long_caption", self.long_caption, {"Which of a row's long captions is used: the `first`, or a `random` one in each epoch.", "Long-CLIP has one"});
+    visit(
+        "long_caption", self.long_caption,
+        {"Which of a row's long captions is used: the `first`, or a `random` one in each epoch.", "Long-CLIP has one"});
     visit("short_caption", self.short_caption,
-          {"Which short caption is used: `first` or `random` of the given ones (a row without any: `first_sentence`), or the "
+          {"Which short caption is used: `first` or `random` of the given ones (a row without any: `first_sentence`), "
+           "or the "
            "`first_sentence` or a `random_sentence` of the long one, split at \". \".",
            "Long-CLIP sharegpt4v.py takes the first sentence"});
     visit("workers", self.workers,
-          {.meaning = "Threads of each rank that decode pictures and tokenise captions; `auto`: the rank's share of the processor cores. "
+          {.meaning = "Threads of each rank that decode pictures and tokenise captions; `auto`: the rank's share of "
+                      "the processor cores. "
                       "The batches do not depend on it.",
            .flags = kMayChange,
            .empty = "auto"});
     visit("prefetch_steps", self.prefetch_steps, {"Steps that the workers may be ahead of training.", "", kMayChange});
     visit("on_bad_sample", self.on_bad_sample,
-          {"`skip`: a row that cannot be used is replaced by the next good one and listed in `bad_samples.jsonl`; `fail`: the run stops.",
+          {"`skip`: a row that cannot be used is replaced by the next good one and listed in `bad_samples.jsonl`; "
+           "`fail`: the run stops.",
            "", kMayChange});
-    visit("max_bad_fraction", self.max_bad_fraction, {"The run stops when more than this share of all rows is bad, in [0, 1].", "", kMayChange});
-    visit("max_image_pixels", self.max_image_pixels, {"Pictures of more pixels are bad.", "Pillow's limit against decompression bombs"});
+    visit("max_bad_fraction", self.max_bad_fraction,
+          {"The run stops when more than this share of all rows is bad, in [0, 1].", "", kMayChange});
+    visit("max_image_pixels", self.max_image_pixels,
+          {"Pictures of more pixels are bad.", "Pillow's limit against decompression bombs"});
     visit("special_tokens_in_text", self.special_tokens_in_text,
-          {"What `<|endoftext|>` in a caption becomes. `clip`: the token, as in CLIP, which ends the caption; `plain`: its characters.",
+          {"What `<|endoftext|>` in a caption becomes. `clip`: the token, as in CLIP, which ends the caption; `plain`: "
+           "its characters.",
            "OpenAI CLIP"});
     visit("drop_last", self.drop_last,
-          {"Leave out the last rows of an epoch when they do not fill a step; false: fill the step with the first rows of the next epoch's order.",
+          {"Leave out the last rows of an epoch when they do not fill a step; false: fill that step from the start of "
+           "the epoch's order.",
            "Long-CLIP train.py"});
     visit("changed", self.changed,
-          {"When a resumed run finds other data than it began with. `refuse`: stop; `next_epoch`: go on with the next epoch.", "", kMayChange});
+          {"When a resumed run finds other data than it began with. `refuse`: stop; `next_epoch`: go on with the next "
+           "epoch.",
+           "", kMayChange});
   }
 
   void validate(const RejectField& reject) const {

@@ -36,7 +36,8 @@ file, line, column and key.
 
 void RunSection::validate(const RejectField& reject) const {
   const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+           c == '.';
   };
   if (name.empty() || name[0] == '.' || !std::ranges::all_of(name, allowed)) {
     reject("name", "must be letters, digits, '_', '-' and '.', and must not begin with '.'");
@@ -50,7 +51,8 @@ RunConfig load_run_config(const std::filesystem::path& file, const std::vector<s
   for (size_t i = 0; i < overrides.size(); ++i) apply_override(root, overrides[i], static_cast<int>(i) + 1);
   RunConfig config;
   read_section(root, "", config);
-  if (config.run.dir.empty()) config.run.dir = resolve_path(std::filesystem::current_path(), std::filesystem::path("runs") / config.run.name);
+  if (config.run.dir.empty())
+    config.run.dir = resolve_path(std::filesystem::current_path(), std::filesystem::path("runs") / config.run.name);
   return config;
 }
 

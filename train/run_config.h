@@ -19,8 +19,7 @@
 namespace longclip {
 
 enum class DeviceChoice { kAuto, kCpu, kCuda };
-template <>
-struct EnumNames<DeviceChoice> {
+template <> struct EnumNames<DeviceChoice> {
   static constexpr std::array kNames{std::pair{DeviceChoice::kAuto, "auto"}, std::pair{DeviceChoice::kCpu, "cpu"},
                                      std::pair{DeviceChoice::kCuda, "cuda"}};
 };
@@ -34,15 +33,17 @@ struct RunSection {
 
   bool operator==(const RunSection&) const = default;
 
-  template <class Self, class Visitor>
-  static void fields(Self& self, Visitor&& visit) {
+  template <class Self, class Visitor> static void fields(Self& self, Visitor&& visit) {
     visit("name", self.name, {"Name of the experiment: letters, digits, `_`, `-` and `.`.", "", kRequired});
-    visit("dir", self.dir, {"The run folder, relative to the working folder; empty: `runs/<name>`.", "", kMayChange | kInWorkingFolder});
+    visit("dir", self.dir,
+          {"The run folder, relative to the working folder; without the key: `runs/<name>`.", "",
+           kMayChange | kInWorkingFolder});
     visit("seed", self.seed, {"Seed of the order of rows and of every random choice."});
     visit("device", self.device, {"`auto`: `cuda` where there is a GPU, else `cpu`.", "", kMayChange});
     visit("stop_after_steps", self.stop_after_steps,
-          {"Stop (with a checkpoint) once this many steps of the run are done, without touching the schedule; `none`: go to the end.", "",
-           kMayChange});
+          {"Stop (with a checkpoint) once this many steps of the run are done, without touching the schedule; `none`: "
+           "go to the end.",
+           "", kMayChange});
   }
   void validate(const RejectField& reject) const;
 };
@@ -63,8 +64,7 @@ struct RunConfig {
 
   bool operator==(const RunConfig&) const = default;
 
-  template <class Self, class Visitor>
-  static void fields(Self& self, Visitor&& visit) {
+  template <class Self, class Visitor> static void fields(Self& self, Visitor&& visit) {
     visit("run", self.run, {"The experiment as a whole."});
     visit("model", self.model, {"The weights that training starts from."});
     visit("data", self.data, {"The rows that are read and how a step is made of them."});

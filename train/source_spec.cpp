@@ -20,7 +20,8 @@ void add_entry(ConfigNode& mapping, const std::string& key, const std::string& t
 ConfigNode parse_short_form(const std::string& spec, const ConfigSource& source) {
   const size_t colon = spec.find(':');
   if (colon == std::string::npos) {
-    fail<ConfigError>("{}: must be FORMAT:PATH[,images=DIR][,limit=N]; formats are {}", source.name, type_text<SourceFormat>({}));
+    fail<ConfigError>("{}: must be FORMAT:PATH[,images=DIR][,limit=N]; formats are {}", source.name,
+                      type_text<SourceFormat>({}));
   }
   ConfigNode mapping;
   mapping.kind = ConfigNode::Kind::kMapping;
@@ -35,7 +36,8 @@ ConfigNode parse_short_form(const std::string& spec, const ConfigSource& source)
     const std::string part = spec.substr(start, comma - start);
     const size_t equals = part.find('=');
     if (equals == std::string::npos) {
-      fail<ConfigError>("{}: '{}' is not KEY=VALUE; a path with a comma is written {{format: ..., path: \"...\"}}", source.name, part);
+      fail<ConfigError>("{}: '{}' is not KEY=VALUE; a path with a comma is written {{format: ..., path: \"...\"}}",
+                        source.name, part);
     }
     add_entry(mapping, part.substr(0, equals), part.substr(equals + 1));
   }

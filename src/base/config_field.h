@@ -30,18 +30,18 @@ namespace longclip {
 
 enum FieldFlags : unsigned {
   kDefault = 0,
-  kRequired = 1,           ///< no default: an error when absent
-  kMayChange = 2,          ///< may differ when a run is resumed; on a section: everything in it
-  kInWorkingFolder = 4,    ///< a path relative to the working folder instead of the YAML file
+  kRequired = 1,         ///< no default: an error when absent
+  kMayChange = 2,        ///< may differ when a run is resumed; on a section: everything in it
+  kInWorkingFolder = 4,  ///< a path relative to the working folder instead of the YAML file
 };
 
 /// The one description of a field.
 struct FieldDoc {
-  std::string_view meaning;        ///< what it does, with the unit and special values
-  std::string_view source = "";    ///< where the default comes from; empty where it is ours
+  std::string_view meaning;      ///< what it does, with the unit and special values
+  std::string_view source = "";  ///< where the default comes from; empty where it is ours
   unsigned flags = kDefault;
-  std::string_view empty = "none";   ///< the word that stands for an empty std::optional
-  std::string_view replaces = "";    ///< the field of the same struct that has no effect while this optional is set
+  std::string_view empty = "none";  ///< the word that stands for an empty std::optional
+  std::string_view replaces = "";   ///< the field of the same struct that has no effect while this optional is set
 };
 
 /// Throws the ConfigError of one key, with file:line:column: reject("lr", "must not be negative").
@@ -49,11 +49,9 @@ using RejectField = std::function<void(std::string_view key, const std::string& 
 
 /// Names of an enumeration in YAML: specialise as
 ///   template <> struct EnumNames<Side> { static constexpr std::array kNames{std::pair{Side::kImage, "image"}, ...}; };
-template <class E>
-struct EnumNames;
+template <class E> struct EnumNames;
 
-template <class E>
-constexpr std::string_view enum_name(E value) {
+template <class E> constexpr std::string_view enum_name(E value) {
   for (const auto& [key, name] : EnumNames<E>::kNames) {
     if (key == value) return name;
   }

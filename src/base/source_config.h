@@ -7,8 +7,7 @@
 namespace longclip {
 
 enum class SourceFormat { kTriples };
-template <>
-struct EnumNames<SourceFormat> {
+template <> struct EnumNames<SourceFormat> {
   static constexpr std::array kNames{std::pair{SourceFormat::kTriples, "triples"}};
 };
 
@@ -20,12 +19,13 @@ struct SourceConfig {
 
   bool operator==(const SourceConfig&) const = default;
 
-  template <class Self, class Visitor>
-  static void fields(Self& self, Visitor&& visit) {
+  template <class Self, class Visitor> static void fields(Self& self, Visitor&& visit) {
     visit("format", self.format,
-          {"How the rows are written. `triples`: JSONL, one `{\"image\": ..., \"long\": ..., \"short\": ...}` a line.", "", kRequired});
+          {"How the rows are written. `triples`: JSONL, one `{\"image\": ..., \"long\": ..., \"short\": ...}` a line.",
+           "", kRequired});
     visit("path", self.path, {"The file that holds the rows, relative to the YAML file.", "", kRequired});
-    visit("images", self.images, {"Folder that the image names in the rows are relative to; itself relative to the YAML file."});
+    visit("images", self.images,
+          {"Folder that the image names in the rows are relative to; itself relative to the YAML file."});
     visit("limit", self.limit, {"Use only the first N rows; `none`: all of them."});
   }
   void validate(const RejectField& reject) const {

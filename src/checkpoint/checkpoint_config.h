@@ -13,9 +13,9 @@ struct CheckpointConfig {
 
   bool operator==(const CheckpointConfig&) const = default;
 
-  template <class Self, class Visitor>
-  static void fields(Self& self, Visitor&& visit) {
-    visit("every_steps", self.every_steps, {"Steps between checkpoints; 0: none by steps. The last step is always saved."});
+  template <class Self, class Visitor> static void fields(Self& self, Visitor&& visit) {
+    visit("every_steps", self.every_steps,
+          {"Steps between checkpoints; 0: none by steps. The last step is always saved."});
     visit("every_minutes", self.every_minutes, {"Minutes between checkpoints; 0: none by time."});
     visit("keep_last", self.keep_last, {"The newest checkpoints that stay; older ones are removed."});
     visit("keep_every_steps", self.keep_every_steps,

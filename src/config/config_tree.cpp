@@ -48,7 +48,8 @@ class TreeBuilder : public YAML::EventHandler {
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     add(make(ConfigNode::Kind::kNull, mark), mark, anchor);
   }
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
     refuse_tag(mark, tag);
     ConfigNode node = make(ConfigNode::Kind::kScalar, mark);
     node.text = value;
@@ -65,11 +66,13 @@ class TreeBuilder : public YAML::EventHandler {
     node.column = mark.column + 1;
     add(std::move(node), mark, 0);
   }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
     open(ConfigNode::Kind::kList, mark, tag, anchor);
   }
   void OnSequenceEnd() override { close(); }
-  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
     open(ConfigNode::Kind::kMapping, mark, tag, anchor);
   }
   void OnMapEnd() override { close(); }
@@ -93,7 +96,8 @@ class TreeBuilder : public YAML::EventHandler {
   }
 
   void check_size(const YAML::Mark& mark) const {
-    if (num_nodes_ > kMaxNodes) fail_here(mark, fmt::format("more than {} values (aliases count as what they name)", kMaxNodes));
+    if (num_nodes_ > kMaxNodes)
+      fail_here(mark, fmt::format("more than {} values (aliases count as what they name)", kMaxNodes));
   }
 
   ConfigNode make(ConfigNode::Kind kind, const YAML::Mark& mark) {
@@ -148,7 +152,8 @@ class TreeBuilder : public YAML::EventHandler {
   void set_key(Frame& frame, const ConfigNode& node, const YAML::Mark& mark) const {
     if (node.kind != ConfigNode::Kind::kScalar) fail_here(mark, "a key must be a word");
     if (node.text == "<<" && !node.quoted) {
-      fail_here(mark, fmt::format("{}: merge keys are not read; write the keys out (anchors on values work)", full_key("<<")));
+      fail_here(mark, fmt::format("{}: merge keys are not read; write the keys out (anchors on values work)",
+                                  full_key("<<")));
     }
     if (frame.node.find(node.text) != nullptr) {
       fail_here(mark, fmt::format("duplicate {} '{}'", stack_.size() == 1 ? "section" : "key", full_key(node.text)));
@@ -294,8 +299,10 @@ ConfigNode parse_yaml(std::string_view text, const ConfigSource& source) {
 ConfigNode load_yaml(const std::filesystem::path& file) {
   const ConfigSource source{file.string(), std::filesystem::absolute(file).parent_path()};
   ConfigNode root = parse_yaml(read_file(file, kMaxBytes), source);
-  if (root.kind == ConfigNode::Kind::kNull) fail<ConfigError>("{}:1:1: nothing in the file; a config has sections, for example run:", source.name);
-  if (root.kind != ConfigNode::Kind::kMapping) fail<ConfigError>("{}: the top level must be sections, for example run:", root.where());
+  if (root.kind == ConfigNode::Kind::kNull)
+    fail<ConfigError>("{}:1:1: nothing in the file; a config has sections, for example run:", source.name);
+  if (root.kind != ConfigNode::Kind::kMapping)
+    fail<ConfigError>("{}: the top level must be sections, for example run:", root.where());
   return root;
 }
 

@@ -88,7 +88,8 @@ size_t edit_distance(std::string_view a, std::string_view b) {
         cost[i][j] = i + j;
         continue;
       }
-      cost[i][j] = std::min({cost[i - 1][j] + 1, cost[i][j - 1] + 1, cost[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      cost[i][j] =
+          std::min({cost[i - 1][j] + 1, cost[i][j - 1] + 1, cost[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
       const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
       if (swapped) cost[i][j] = std::min(cost[i][j], cost[i - 2][j - 2] + 1);
     }
@@ -113,13 +114,15 @@ int64_t read_integer(const ScalarField& field) {
   refuse_octal(field, text);
   int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc()) fail_at(field.node, field.key, fmt::format("'{}' does not fit into 64 bits", field.node.text));
+  if (error != std::errc())
+    fail_at(field.node, field.key, fmt::format("'{}' does not fit into 64 bits", field.node.text));
   return value;
 }
 
 double read_number(const ScalarField& field) {
   const std::string_view text = number_text(field, "a number");
-  if (is_infinity_or_nan(field.node.text)) fail_at(field.node, field.key, fmt::format("must be finite, not '{}'", field.node.text));
+  if (is_infinity_or_nan(field.node.text))
+    fail_at(field.node, field.key, fmt::format("must be finite, not '{}'", field.node.text));
   if (!is_decimal(text)) fail_wanted(field, "a number");
   refuse_octal(field, text);
   double value = 0;
@@ -133,7 +136,8 @@ double read_number(const ScalarField& field) {
 std::string read_text(const ScalarField& field) {
   check_present(field);
   if (field.node.kind != Kind::kScalar) fail_wanted(field, "a text");
-  const bool control = std::ranges::any_of(field.node.text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  const bool control =
+      std::ranges::any_of(field.node.text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
   if (control) fail_at(field.node, field.key, "holds a line break or another control character");
   return field.node.text;
 }
@@ -151,8 +155,9 @@ size_t read_word(const ScalarField& field, std::span<const std::string_view> wor
     if (found != words.end()) return static_cast<size_t>(found - words.begin());
   }
   const std::string_view near = nearest_word(field.node.text, words);
-  fail_at(field.node, field.key, fmt::format("must be one of {}, not {}{}", fmt::join(words, ", "), describe(field.node),
-                                             near.empty() ? "" : fmt::format("; did you mean '{}'?", near)));
+  fail_at(field.node, field.key,
+          fmt::format("must be one of {}, not {}{}", fmt::join(words, ", "), describe(field.node),
+                      near.empty() ? "" : fmt::format("; did you mean '{}'?", near)));
 }
 
 std::filesystem::path resolve_path(const std::filesystem::path& folder, const std::filesystem::path& path) {

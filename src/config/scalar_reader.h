@@ -15,8 +15,8 @@ namespace longclip {
 /// The value and what messages need to say about it.
 struct ScalarField {
   const ConfigNode& node;
-  const std::string& key;         ///< full, "optim.lr"
-  std::string_view word = "";     ///< a word that is allowed as well, so that messages can name it
+  const std::string& key;      ///< full, "optim.lr"
+  std::string_view word = "";  ///< a word that is allowed as well, so that messages can name it
 };
 
 // Each throws ConfigError "WHERE: KEY: what is wanted, not WHAT THERE IS".

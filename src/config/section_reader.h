@@ -16,8 +16,7 @@ namespace longclip {
 
 /// Reads a mapping into `out`, whose members hold the defaults; then out.validate(), if there is one. `key` is the full key
 /// of the mapping, "" for the whole file. Throws ConfigError.
-template <ConfigSection T>
-void read_section(const ConfigNode& node, const std::string& key, T& out);
+template <ConfigSection T> void read_section(const ConfigNode& node, const std::string& key, T& out);
 
 /// "optim" + "lr" -> "optim.lr"
 std::string join_key(const std::string& section, std::string_view name);
@@ -25,9 +24,11 @@ std::string join_key(const std::string& section, std::string_view name);
 void check_keys(const ConfigNode& node, const std::string& key, const std::vector<std::string_view>& known);
 /// Of two keys that exclude each other: the one that does not count because the other came from a later `--set`, or "" if at
 /// most one is given. Throws if both stand in the same place.
-std::string_view overruled_key(const ConfigNode& node, const std::string& key, const FieldDoc& doc, std::string_view name);
+std::string_view overruled_key(const ConfigNode& node, const std::string& key, const FieldDoc& doc,
+                               std::string_view name);
 /// Throws the error of validate(): at the key if it is given, else at the section.
-[[noreturn]] void reject_key(const ConfigNode& node, const std::string& key, std::string_view name, const std::string& reason);
+[[noreturn]] void reject_key(const ConfigNode& node, const std::string& key, std::string_view name,
+                             const std::string& reason);
 /// A list, with `size` entries unless that is -1; throws otherwise.
 void check_list(const ConfigNode& node, const std::string& key, int64_t size);
 /// Nothing given: an empty mapping in the place of its parent.
@@ -36,7 +37,8 @@ ConfigNode absent_section(const ConfigNode& parent);
 bool is_word(const ConfigNode& node, std::string_view word);
 
 template <class T>
-void read_value(const ConfigNode& node, const std::string& key, const FieldDoc& doc, T& out, std::string_view word = "") {
+void read_value(const ConfigNode& node, const std::string& key, const FieldDoc& doc, T& out,
+                std::string_view word = "") {
   const ScalarField field{node, key, word};
   if constexpr (std::is_same_v<T, bool>) {
     out = read_bool(field);
@@ -57,18 +59,19 @@ void read_value(const ConfigNode& node, const std::string& key, const FieldDoc& 
   } else if constexpr (is_vector<T>) {
     check_list(node, key, -1);
     out.assign(node.entries.size(), {});
-    for (size_t i = 0; i < out.size(); ++i) read_value(node.entries[i], key + "[" + std::to_string(i) + "]", doc, out[i]);
+    for (size_t i = 0; i < out.size(); ++i)
+      read_value(node.entries[i], key + "[" + std::to_string(i) + "]", doc, out[i]);
   } else if constexpr (is_array<T>) {
     check_list(node, key, static_cast<int64_t>(out.size()));
-    for (size_t i = 0; i < out.size(); ++i) read_value(node.entries[i], key + "[" + std::to_string(i) + "]", doc, out[i]);
+    for (size_t i = 0; i < out.size(); ++i)
+      read_value(node.entries[i], key + "[" + std::to_string(i) + "]", doc, out[i]);
   } else {
     read_section(node, key, out);
   }
 }
 
 /// What a field is when its key is absent: the default, whose relative paths start where the section was written.
-template <class T>
-void read_absent(const ConfigNode& section, const std::string& key, const FieldDoc& doc, T& out) {
+template <class T> void read_absent(const ConfigNode& section, const std::string& key, const FieldDoc& doc, T& out) {
   if (doc.flags & kRequired) fail_at(section, key, "is missing and has no default");
   if constexpr (ConfigSection<T>) {
     read_section(absent_section(section), key, out);
@@ -77,8 +80,7 @@ void read_absent(const ConfigNode& section, const std::string& key, const FieldD
   }
 }
 
-template <ConfigSection T>
-void read_section(const ConfigNode& node, const std::string& key, T& out) {
+template <ConfigSection T> void read_section(const ConfigNode& node, const std::string& key, T& out) {
   std::vector<std::string_view> known;
   T::fields(out, [&](std::string_view name, auto&, const FieldDoc&) { known.push_back(name); });
   check_keys(node, key, known);

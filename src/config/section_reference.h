@@ -25,8 +25,7 @@ std::string reference_row(const ReferenceRow& row);
 std::string reference_heading(std::string_view section, const FieldDoc& doc);
 
 /// What may stand for a field: "number", "`image`, `text`", "list of 2 numbers", "whole number or `auto`".
-template <class T>
-std::string type_text(const FieldDoc& doc, bool plural = false) {
+template <class T> std::string type_text(const FieldDoc& doc, bool plural = false) {
   const std::string s = plural ? "s" : "";
   if constexpr (std::is_same_v<T, bool>) {
     return "`true` or `false`";
@@ -40,7 +39,8 @@ std::string type_text(const FieldDoc& doc, bool plural = false) {
     return "path" + s;
   } else if constexpr (std::is_enum_v<T>) {
     std::string words;
-    for (const std::string_view word : enum_words<T>()) words += (words.empty() ? "`" : ", `") + std::string(word) + "`";
+    for (const std::string_view word : enum_words<T>())
+      words += (words.empty() ? "`" : ", `") + std::string(word) + "`";
     return words;
   } else if constexpr (is_optional<T>) {
     return type_text<typename T::value_type>(doc) + " or `" + std::string(doc.empty) + "`";
@@ -53,8 +53,7 @@ std::string type_text(const FieldDoc& doc, bool plural = false) {
   }
 }
 
-template <ConfigSection T>
-std::string reference_rows(const std::string& prefix, unsigned flags) {
+template <ConfigSection T> std::string reference_rows(const std::string& prefix, unsigned flags) {
   std::string text;
   const T defaults{};
   T::fields(defaults, [&](std::string_view name, const auto& value, const FieldDoc& doc) {
@@ -72,8 +71,7 @@ std::string reference_rows(const std::string& prefix, unsigned flags) {
 }
 
 /// Every section of a whole config.
-template <ConfigSection T>
-std::string reference_tables() {
+template <ConfigSection T> std::string reference_tables() {
   std::string text;
   const T defaults{};
   T::fields(defaults, [&](std::string_view name, const auto& section, const FieldDoc& doc) {

@@ -25,9 +25,11 @@ std::string scalar_text(double value) {
 std::string scalar_text(std::string_view value) {
   constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
   constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_.-";
-  constexpr std::array<std::string_view, 12> kWords = {"null", "Null", "NULL", "true", "false", "yes", "no", "on", "off", "none", "y", "n"};
+  constexpr std::array<std::string_view, 12> kWords = {"null", "Null", "NULL", "true", "false", "yes",
+                                                       "no",   "on",   "off",  "none", "y",     "n"};
   const bool plain = !value.empty() && (kLetters.find(value[0]) != std::string_view::npos || value[0] == '/') &&
-                     value.find_first_not_of(kPlain) == std::string_view::npos && std::ranges::find(kWords, value) == kWords.end();
+                     value.find_first_not_of(kPlain) == std::string_view::npos &&
+                     std::ranges::find(kWords, value) == kWords.end();
   return plain ? std::string(value) : to_json_line(Json(std::string(value)));  // a JSON string is a YAML string
 }
 

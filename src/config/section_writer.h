@@ -27,8 +27,7 @@ std::string scalar_text(double value);
 std::string scalar_text(std::string_view value);
 
 /// Names of the fields that have no effect because another one is set (FieldDoc::replaces); they are not written.
-template <ConfigSection T>
-std::vector<std::string_view> replaced_fields(const T& section) {
+template <ConfigSection T> std::vector<std::string_view> replaced_fields(const T& section) {
   std::vector<std::string_view> names;
   T::fields(section, [&](std::string_view, const auto& value, const FieldDoc& doc) {
     if constexpr (is_optional<std::decay_t<decltype(value)>>) {
@@ -39,8 +38,7 @@ std::vector<std::string_view> replaced_fields(const T& section) {
 }
 
 /// Calls visit(name, value, doc) for every field that is written.
-template <ConfigSection T, class Visitor>
-void for_each_written_field(const T& section, Visitor&& visit) {
+template <ConfigSection T, class Visitor> void for_each_written_field(const T& section, Visitor&& visit) {
   const std::vector<std::string_view> replaced = replaced_fields(section);
   T::fields(section, [&](std::string_view name, const auto& value, const FieldDoc& doc) {
     for (const std::string_view gone : replaced) {
@@ -51,8 +49,7 @@ void for_each_written_field(const T& section, Visitor&& visit) {
 }
 
 /// Any field in YAML's flow style: 0.1, [0.9, 0.999], {side: image, scope: local}.
-template <class T>
-std::string value_text(const T& value, const FieldDoc& doc) {
+template <class T> std::string value_text(const T& value, const FieldDoc& doc) {
   std::string text;
   const auto append = [&text](const std::string& item) { text += (text.empty() ? "" : ", ") + item; };
   if constexpr (std::is_enum_v<T>) {
@@ -75,8 +72,7 @@ std::string value_text(const T& value, const FieldDoc& doc) {
 }
 
 /// The whole file: sections in blocks, one line a key.
-template <ConfigSection T>
-std::string dump_sections(const T& sections) {
+template <ConfigSection T> std::string dump_sections(const T& sections) {
   std::string text;
   T::fields(sections, [&](std::string_view section_name, const auto& section, const FieldDoc&) {
     text += std::string(section_name) + ":\n";
@@ -97,7 +93,8 @@ void list_leaves(const T& section, const std::string& prefix, unsigned flags, st
     if constexpr (ConfigSection<Field>) {
       list_leaves(value, key, all_flags, leaves);
     } else if constexpr (is_section_list<Field>) {
-      for (size_t i = 0; i < value.size(); ++i) list_leaves(value[i], key + "[" + std::to_string(i) + "]", all_flags, leaves);
+      for (size_t i = 0; i < value.size(); ++i)
+        list_leaves(value[i], key + "[" + std::to_string(i) + "]", all_flags, leaves);
     } else {
       leaves.push_back({key, value_text(value, doc), (all_flags & kMayChange) != 0});
     }

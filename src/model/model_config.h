@@ -12,10 +12,10 @@ struct ModelConfig {
 
   bool operator==(const ModelConfig&) const = default;
 
-  template <class Self, class Visitor>
-  static void fields(Self& self, Visitor&& visit) {
+  template <class Self, class Visitor> static void fields(Self& self, Visitor&& visit) {
     visit("init", self.init,
-          {"Checkpoint to start from (any format `longclip inspect` reads), relative to the YAML file. Usually stretched to 248 "
+          {"Checkpoint to start from (any format `longclip inspect` reads), relative to the YAML file. Usually "
+           "stretched to 248 "
            "positions with `longclip stretch`.",
            "", kRequired});
     visit("allow_short_context", self.allow_short_context,
@@ -24,8 +24,7 @@ struct ModelConfig {
 };
 
 enum class Precision { kFp32, kBf16 };
-template <>
-struct EnumNames<Precision> {
+template <> struct EnumNames<Precision> {
   static constexpr std::array kNames{std::pair{Precision::kFp32, "fp32"}, std::pair{Precision::kBf16, "bf16"}};
 };
 
@@ -34,8 +33,7 @@ struct PrecisionConfig {
 
   bool operator==(const PrecisionConfig&) const = default;
 
-  template <class Self, class Visitor>
-  static void fields(Self& self, Visitor&& visit) {
+  template <class Self, class Visitor> static void fields(Self& self, Visitor&& visit) {
     visit("compute", self.compute,
           {"Arithmetic of the towers, `fp32` or `bf16`. Weights, optimizer and loss are fp32 in both.",
            "Long-CLIP train.py uses fp16 with a gradient scaler; bf16 needs none"});
@@ -43,9 +41,9 @@ struct PrecisionConfig {
 };
 
 enum class Checkpointing { kNone, kBlocks };
-template <>
-struct EnumNames<Checkpointing> {
-  static constexpr std::array kNames{std::pair{Checkpointing::kNone, "none"}, std::pair{Checkpointing::kBlocks, "blocks"}};
+template <> struct EnumNames<Checkpointing> {
+  static constexpr std::array kNames{std::pair{Checkpointing::kNone, "none"},
+                                     std::pair{Checkpointing::kBlocks, "blocks"}};
 };
 
 struct MemoryConfig {
@@ -54,13 +52,14 @@ struct MemoryConfig {
 
   bool operator==(const MemoryConfig&) const = default;
 
-  template <class Self, class Visitor>
-  static void fields(Self& self, Visitor&& visit) {
+  template <class Self, class Visitor> static void fields(Self& self, Visitor&& visit) {
     visit("activation_checkpointing", self.activation_checkpointing,
-          {"`blocks`: keep only the input of each transformer block and compute the rest again in the backward pass; the numbers "
+          {"`blocks`: keep only the input of each transformer block and compute the rest again in the backward pass; "
+           "the numbers "
            "stay the same. `none`: keep everything."});
     visit("micro_pairs_per_rank", self.micro_pairs_per_rank,
-          {.meaning = "Pairs of a rank that pass through the towers at once. The loss still sees all pairs of the step, at the price of "
+          {.meaning = "Pairs of a rank that pass through the towers at once. The loss still sees all pairs of the "
+                      "step, at the price of "
                       "a second forward pass. `auto`: all of the rank's pairs.",
            .empty = "auto"});
   }

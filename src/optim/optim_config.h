@@ -7,8 +7,7 @@
 namespace longclip {
 
 enum class Tower { kVision, kText };
-template <>
-struct EnumNames<Tower> {
+template <> struct EnumNames<Tower> {
   static constexpr std::array kNames{std::pair{Tower::kVision, "vision"}, std::pair{Tower::kText, "text"}};
 };
 
@@ -23,8 +22,7 @@ struct OptimConfig {
 
   bool operator==(const OptimConfig&) const = default;
 
-  template <class Self, class Visitor>
-  static void fields(Self& self, Visitor&& visit) {
+  template <class Self, class Visitor> static void fields(Self& self, Visitor&& visit) {
     visit("lr", self.lr, {"Peak learning rate, reached at the end of the warm-up.", "Long-CLIP train.py, `--lr`"});
     visit("weight_decay", self.weight_decay,
           {"Decoupled decay (AdamW) of every trained parameter, biases and `logit_scale` too; 0: off.",
@@ -33,9 +31,11 @@ struct OptimConfig {
     visit("eps", self.eps, {"Added to the root of the second moment.", "Long-CLIP train.py (torch's default)"});
     visit("max_grad_norm", self.max_grad_norm,
           {"Gradients are scaled down to this l2 norm over all parameters; `none`: never.", "Long-CLIP does not clip"});
-    visit("freeze", self.freeze, {"Towers that are not trained: any of `vision`, `text`; `logit_scale` always is.", "Long-CLIP trains both"});
+    visit("freeze", self.freeze,
+          {"Towers that are not trained: any of `vision`, `text`; `logit_scale` always is.", "Long-CLIP trains both"});
     visit("max_skipped_steps", self.max_skipped_steps,
-          {"Steps in a row with a non-finite loss or gradient (each skipped) after which the run stops.", "", kMayChange});
+          {"Steps in a row with a non-finite loss or gradient (each skipped) after which the run stops.", "",
+           kMayChange});
   }
 
   void validate(const RejectField& reject) const {
@@ -45,7 +45,8 @@ struct OptimConfig {
       if (beta < 0 || beta >= 1) reject("betas", "each must be at least 0 and less than 1");
     }
     if (eps <= 0) reject("eps", "must be greater than 0");
-    if (max_grad_norm && *max_grad_norm <= 0) reject("max_grad_norm", "must be greater than 0 (`none` switches it off)");
+    if (max_grad_norm && *max_grad_norm <= 0)
+      reject("max_grad_norm", "must be greater than 0 (`none` switches it off)");
     if (freeze.size() > 2 || (freeze.size() == 2 && freeze[0] == freeze[1])) reject("freeze", "names a tower twice");
     if (max_skipped_steps < 1) reject("max_skipped_steps", "must be at least 1");
   }
@@ -58,13 +59,14 @@ struct ScheduleConfig {
 
   bool operator==(const ScheduleConfig&) const = default;
 
-  template <class Self, class Visitor>
-  static void fields(Self& self, Visitor&& visit) {
+  template <class Self, class Visitor> static void fields(Self& self, Visitor&& visit) {
     visit("epochs", self.epochs,
           {"Length of the run in passes over the data (a whole number). Give this or `steps`, not both.",
            "Long-CLIP train.py, `--epochs` (its train.md says 6, the paper 1)", kMayChange});
     visit("steps", self.steps,
-          {.meaning = "Length of the run in optimizer steps; `none`: `epochs` counts.", .flags = kMayChange, .replaces = "epochs"});
+          {.meaning = "Length of the run in optimizer steps; `none`: `epochs` counts.",
+           .flags = kMayChange,
+           .replaces = "epochs"});
     visit("warmup_steps", self.warmup_steps,
           {"Optimizer steps over which the learning rate rises linearly to `optim.lr`; a half cosine to 0 follows.",
            "Long-CLIP train.py, `--warmup_length`"});

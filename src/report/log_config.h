@@ -6,8 +6,7 @@
 
 namespace longclip {
 
-template <>
-struct EnumNames<LogLevel> {
+template <> struct EnumNames<LogLevel> {
   static constexpr std::array kNames{std::pair{LogLevel::kDebug, "debug"}, std::pair{LogLevel::kInfo, "info"},
                                      std::pair{LogLevel::kWarning, "warning"}};
 };
@@ -19,9 +18,9 @@ struct LogConfig {
 
   bool operator==(const LogConfig&) const = default;
 
-  template <class Self, class Visitor>
-  static void fields(Self& self, Visitor&& visit) {
-    visit("every_steps", self.every_steps, {"Steps between lines on the terminal and in `log.txt`; `metrics.jsonl` holds every step."});
+  template <class Self, class Visitor> static void fields(Self& self, Visitor&& visit) {
+    visit("every_steps", self.every_steps,
+          {"Steps between lines on the terminal and in `log.txt`; `metrics.jsonl` holds every step."});
     visit("level", self.level, {"Least important kind of line that is written."});
     visit("tensorboard", self.tensorboard, {"Write TensorBoard events into `tb/` of the run folder."});
   }

@@ -12,8 +12,7 @@ namespace longclip {
 namespace {
 
 // Values to try, in YAML; the first that is not the default and passes the ranges is used.
-template <class T>
-std::vector<std::string> candidates(const FieldDoc& doc) {
+template <class T> std::vector<std::string> candidates(const FieldDoc& doc) {
   if constexpr (std::is_same_v<T, bool>) {
     return {"true", "false"};
   } else if constexpr (std::is_same_v<T, int64_t>) {
@@ -45,8 +44,7 @@ struct Key {
   std::vector<std::string> texts;
 };
 
-template <ConfigSection T>
-void list_keys(const T& defaults, const std::string& prefix, std::vector<Key>& keys) {
+template <ConfigSection T> void list_keys(const T& defaults, const std::string& prefix, std::vector<Key>& keys) {
   T::fields(defaults, [&](std::string_view name, const auto& value, const FieldDoc& doc) {
     using Field = std::decay_t<decltype(value)>;
     const std::string key = prefix + std::string(name);
@@ -87,7 +85,8 @@ std::string all_but(const RunConfig& config, const std::string& key) {
 
 }  // namespace
 
-TEST_CASE("RunConfig: every key takes a value that is not its default, alone, and keeps it when written", "[train][unit]") {
+TEST_CASE("RunConfig: every key takes a value that is not its default, alone, and keeps it when written",
+          "[train][unit]") {
   const test::TemporaryFolder folder;
   test::write_text(folder / "base.yaml", kBase);
   const RunConfig base = load_run_config(folder / "base.yaml");
@@ -136,9 +135,12 @@ TEST_CASE("RunConfig: the effective config names every key", "[train][unit]") {
 TEST_CASE("RunConfig: a file that holds a key gives what --set gives", "[train][unit]") {
   const test::TemporaryFolder folder;
   test::write_text(folder / "base.yaml", kBase);
-  test::write_text(folder / "full.yaml", std::string(kBase) + "optim: {lr: 0.25, betas: [0.25, 0.75]}\nloss: {pcm: {side: text, energy: 0.25}}\n");
+  test::write_text(
+      folder / "full.yaml",
+      std::string(kBase) + "optim: {lr: 0.25, betas: [0.25, 0.75]}\nloss: {pcm: {side: text, energy: 0.25}}\n");
   const RunConfig by_file = load_run_config(folder / "full.yaml");
-  REQUIRE(by_file == load_run_config(folder / "base.yaml", {"optim.lr=0.25", "optim.betas=[0.25, 0.75]", "loss.pcm.side=text", "loss.pcm.energy=0.25"}));
+  REQUIRE(by_file == load_run_config(folder / "base.yaml", {"optim.lr=0.25", "optim.betas=[0.25, 0.75]",
+                                                            "loss.pcm.side=text", "loss.pcm.energy=0.25"}));
 }
 
 }  // namespace longclip

@@ -30,10 +30,14 @@ TEST_CASE("RunConfig: the smallest file gives the defaults of the recipe", "[tra
 
 TEST_CASE("RunConfig: what must be chosen has no default", "[train][unit]") {
   REQUIRE_THROWS_WITH(load("model: {init: m}\n"), ContainsSubstring("x.yaml:1:1: run.name: is missing"));
-  REQUIRE_THROWS_WITH(load("run: {name: x}\ndata: {train: [{format: triples, path: p}]}\n"), ContainsSubstring("model.init: is missing"));
-  REQUIRE_THROWS_WITH(load("run: {name: x}\nmodel: {init: m}\ndata: {pairs_per_step: 4}\n"), ContainsSubstring("x.yaml:3:7: data.train: is missing"));
-  REQUIRE_THROWS_WITH(load("run: {name: x}\nmodel: {init: m}\ndata: {train: []}\n"), ContainsSubstring("data.train: must hold at least one source"));
-  REQUIRE_THROWS_WITH(load("run: {name: x}\nmodel: {init: m}\ndata: {train: [{format: triples}]}\n"), ContainsSubstring("data.train[0].path: is missing"));
+  REQUIRE_THROWS_WITH(load("run: {name: x}\ndata: {train: [{format: triples, path: p}]}\n"),
+                      ContainsSubstring("model.init: is missing"));
+  REQUIRE_THROWS_WITH(load("run: {name: x}\nmodel: {init: m}\ndata: {pairs_per_step: 4}\n"),
+                      ContainsSubstring("x.yaml:3:7: data.train: is missing"));
+  REQUIRE_THROWS_WITH(load("run: {name: x}\nmodel: {init: m}\ndata: {train: []}\n"),
+                      ContainsSubstring("data.train: must hold at least one source"));
+  REQUIRE_THROWS_WITH(load("run: {name: x}\nmodel: {init: m}\ndata: {train: [{format: triples}]}\n"),
+                      ContainsSubstring("data.train[0].path: is missing"));
   REQUIRE_THROWS_WITH(load("run: {name: x}\nmodel:\n"), ContainsSubstring("x.yaml:2:1: model: no value"));
 }
 
@@ -42,22 +46,57 @@ TEST_CASE("RunConfig: a file that cannot be read is an error that names it", "[t
 }
 
 TEST_CASE("RunConfig: values out of range are refused with their key", "[train][unit]") {
-  for (const std::string bad :
-       {"run.name=a/b", "run.name=..", "run.seed=-1", "run.stop_after_steps=0", "optim.lr=-1e-6", "optim.eps=0", "optim.betas=[0.9, 1]",
-        "optim.max_grad_norm=0", "optim.freeze=[text, text]", "optim.freeze=[nose]", "optim.max_skipped_steps=0", "schedule.epochs=0",
-        "schedule.steps=0", "schedule.warmup_steps=-1", "loss.long_weight=-1", "loss.label_smoothing=1", "loss.initial_logit_scale=100",
-        "loss.max_logit_scale=1", "loss.pcm.components=0", "loss.pcm.energy=1.1", "loss.pcm.side=left", "data.pairs_per_step=1", "data.workers=0",
-        "data.prefetch_steps=0", "data.max_bad_fraction=1.5", "data.max_image_pixels=0", "data.train[0].weight=0", "data.train[0].limit=0",
-        "data.train[0].format=csv", "precision.compute=fp64", "memory.micro_pairs_per_rank=0", "distributed.timeout_seconds=0",
-        "checkpoint.every_steps=-1", "checkpoint.every_minutes=-1", "checkpoint.keep_last=0", "checkpoint.keep_every_steps=0", "log.every_steps=0",
-        "log.level=loud", "eval.every_steps=5", "eval.pairs_per_batch=0", "eval.retrieval=[{name: a b, format: triples, path: p}]"}) {
+  for (const std::string bad : {"run.name=a/b",
+                                "run.name=..",
+                                "run.seed=-1",
+                                "run.stop_after_steps=0",
+                                "optim.lr=-1e-6",
+                                "optim.eps=0",
+                                "optim.betas=[0.9, 1]",
+                                "optim.max_grad_norm=0",
+                                "optim.freeze=[text, text]",
+                                "optim.freeze=[nose]",
+                                "optim.max_skipped_steps=0",
+                                "schedule.epochs=0",
+                                "schedule.steps=0",
+                                "schedule.warmup_steps=-1",
+                                "loss.long_weight=-1",
+                                "loss.label_smoothing=1",
+                                "loss.initial_logit_scale=100",
+                                "loss.max_logit_scale=1",
+                                "loss.pcm.components=0",
+                                "loss.pcm.energy=1.1",
+                                "loss.pcm.side=left",
+                                "data.pairs_per_step=1",
+                                "data.workers=0",
+                                "data.prefetch_steps=0",
+                                "data.max_bad_fraction=1.5",
+                                "data.max_image_pixels=0",
+                                "data.train[0].weight=0",
+                                "data.train[0].limit=0",
+                                "data.train[0].format=csv",
+                                "precision.compute=fp64",
+                                "memory.micro_pairs_per_rank=0",
+                                "distributed.timeout_seconds=0",
+                                "checkpoint.every_steps=-1",
+                                "checkpoint.every_minutes=-1",
+                                "checkpoint.keep_last=0",
+                                "checkpoint.keep_every_steps=0",
+                                "log.every_steps=0",
+                                "log.level=loud",
+                                "eval.every_steps=5",
+                                "eval.pairs_per_batch=0",
+                                "eval.retrieval=[{name: a b, format: triples, path: p}]"}) {
     CAPTURE(bad);
     const std::string key = bad.substr(0, bad.find('='));
-    REQUIRE_THROWS_WITH(load(kSmallest, {bad}), ContainsSubstring("--set " + bad + ": ") && ContainsSubstring(": " + key));
+    REQUIRE_THROWS_WITH(load(kSmallest, {bad}),
+                        ContainsSubstring("--set " + bad + ": ") && ContainsSubstring(": " + key));
   }
-  const std::string twice = "eval: {retrieval: [{name: a, format: triples, path: p}, {name: a, format: triples, path: q}]}\n";
+  const std::string twice =
+      "eval: {retrieval: [{name: a, format: triples, path: p}, {name: a, format: triples, path: q}]}\n";
   REQUIRE_THROWS_WITH(load(kSmallest + twice), ContainsSubstring("eval.retrieval: holds the name 'a' twice"));
-  REQUIRE_THROWS_WITH(load(kSmallest, {"loss.long_weight=0", "loss.short_weight=0"}), ContainsSubstring("nothing to train"));
+  REQUIRE_THROWS_WITH(load(kSmallest, {"loss.long_weight=0", "loss.short_weight=0"}),
+                      ContainsSubstring("nothing to train"));
 }
 
 TEST_CASE("RunConfig: every file in configs/ loads and survives being written", "[train][unit]") {
@@ -83,7 +122,8 @@ TEST_CASE("RunConfig: the recipe of ViT-B/16 spells out the defaults", "[train][
 TEST_CASE("RunConfig: an ablation differs from the recipe in its own key alone", "[train][unit]") {
   const auto configs = test::source_dir() / "configs";
   const RunConfig recipe = load_run_config(configs / "longclip_vitb16.yaml");
-  for (const auto& [file, key] : {std::pair{"ablation_no_pcm.yaml", "loss.pcm.side"}, {"ablation_global_pcm.yaml", "loss.pcm.scope"},
+  for (const auto& [file, key] : {std::pair{"ablation_no_pcm.yaml", "loss.pcm.side"},
+                                  {"ablation_global_pcm.yaml", "loss.pcm.scope"},
                                   {"ablation_short_weight_0.1.yaml", "loss.short_weight"}}) {
     const auto differences = resume_differences(recipe, load_run_config(configs / file));
     CAPTURE(file);
@@ -122,30 +162,46 @@ TEST_CASE("docs/config.md is what the lists of fields say", "[train][unit]") {
   REQUIRE(test::read_text(test::source_dir() / "docs" / "config.md") == config_reference_markdown());
 }
 
-TEST_CASE("RunConfig: each config file that YAML readers disagree about gets its documented verdict", "[train][golden]") {
+TEST_CASE("RunConfig: each config file that YAML readers disagree about gets its documented verdict",
+          "[train][golden]") {
   const auto cases = test::cases_dir();
   if (!cases) return test::say_skipped("YAML traps", "cases/13_yaml_traps");
   struct Trap {
     const char* file;
-    int line;          // 0: accepted
+    int line;  // 0: accepted
     const char* says;
   };
-  for (const Trap& trap : std::initializer_list<Trap>{
-           {"plain", 0, ""}, {"exponent_without_point", 0, ""}, {"exponent_capital", 0, ""}, {"crlf_bom", 0, ""}, {"anchor", 0, ""},
-           {"quoted_number", 6, "optim.lr"}, {"tab", 5, "a tab cannot indent"}, {"merge_key", 8, "<<"}, {"duplicate_key", 6, "duplicate key 'optim.lr'"},
-           {"duplicate_section", 10, "duplicate section 'optim'"}, {"typo", 7, "'schedule.warm_up_steps'; did you mean 'warmup_steps'"},
-           {"octal", 7, "schedule.warmup_steps: '010' looks octal"}, {"underscore", 7, "schedule.warmup_steps"},
-           {"fraction", 5, "data.pairs_per_step: a whole number is wanted"}, {"inf", 6, "optim.lr: must be finite"},
-           {"negative", 6, "optim.lr: must not be negative"}, {"bool_yes", 9, "checkpoint.keep_last"}, {"null", 5, "data.pairs_per_step: no value"},
-           {"empty", 1, "nothing in the file"}, {"list", 1, "the top level must be sections"}, {"two_documents", 10, "a second document"}}) {
+  for (const Trap& trap :
+       std::initializer_list<Trap>{{"plain", 0, ""},
+                                   {"exponent_without_point", 0, ""},
+                                   {"exponent_capital", 0, ""},
+                                   {"crlf_bom", 0, ""},
+                                   {"anchor", 0, ""},
+                                   {"quoted_number", 6, "optim.lr"},
+                                   {"tab", 5, "a tab cannot indent"},
+                                   {"merge_key", 8, "<<"},
+                                   {"duplicate_key", 6, "duplicate key 'optim.lr'"},
+                                   {"duplicate_section", 10, "duplicate section 'optim'"},
+                                   {"typo", 7, "'schedule.warm_up_steps'; did you mean 'warmup_steps'"},
+                                   {"octal", 7, "schedule.warmup_steps: '010' looks octal"},
+                                   {"underscore", 7, "schedule.warmup_steps"},
+                                   {"fraction", 5, "data.pairs_per_step: a whole number is wanted"},
+                                   {"inf", 6, "optim.lr: must be finite"},
+                                   {"negative", 6, "optim.lr: must not be negative"},
+                                   {"bool_yes", 9, "checkpoint.keep_last"},
+                                   {"null", 5, "data.pairs_per_step: no value"},
+                                   {"empty", 1, "nothing in the file"},
+                                   {"list", 1, "the top level must be sections"},
+                                   {"two_documents", 10, "a second document"}}) {
     const std::filesystem::path file = *cases / "13_yaml_traps" / (std::string(trap.file) + ".yaml");
     CAPTURE(file);
     if (trap.line == 0) {
       REQUIRE(load_run_config(file).optim.lr == 1e-6);
       REQUIRE(load_run_config(file).optim.weight_decay == 0.01);
     } else {
-      REQUIRE_THROWS_WITH(load_run_config(file),
-                          ContainsSubstring(file.string() + ":" + std::to_string(trap.line) + ":") && ContainsSubstring(trap.says));
+      REQUIRE_THROWS_WITH(
+          load_run_config(file),
+          ContainsSubstring(file.string() + ":" + std::to_string(trap.line) + ":") && ContainsSubstring(trap.says));
     }
   }
 }

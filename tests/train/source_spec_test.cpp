@@ -20,12 +20,20 @@ TEST_CASE("parse_source_spec: the short form and the mapping give the same sourc
 }
 
 TEST_CASE("parse_source_spec: every mistake is an error that shows the spec and the key", "[train][unit]") {
-  for (const auto& [spec, says] :
-       {std::pair{"rows.jsonl", "FORMAT:PATH"}, {"tripels:x.jsonl", "did you mean 'triples'"}, {"triples:", "path: a path is wanted"},
-        {"triples:x,y.jsonl", "'y.jsonl' is not KEY=VALUE"}, {"triples:x,limt=3", "unknown key 'limt'; did you mean 'limit'"},
-        {"triples:x,limit=010", "limit: '010' looks octal"}, {"triples:x,limit=0", "limit: must be at least 1"}, {"triples:x,limit=", "limit: a whole number"},
-        {"triples:x,images=", "images: a path is wanted"}, {"triples:x,path=y", "duplicate key 'path'"}, {"{format: triples}", "path: is missing"},
-        {"{format: triples, path: x", "not YAML"}, {"{format: triples, path: x, path: y}", "duplicate"}, {"", "FORMAT:PATH"}}) {
+  for (const auto& [spec, says] : {std::pair{"rows.jsonl", "FORMAT:PATH"},
+                                   {"tripels:x.jsonl", "did you mean 'triples'"},
+                                   {"triples:", "path: a path is wanted"},
+                                   {"triples:x,y.jsonl", "'y.jsonl' is not KEY=VALUE"},
+                                   {"triples:x,limt=3", "unknown key 'limt'; did you mean 'limit'"},
+                                   {"triples:x,limit=010", "limit: '010' looks octal"},
+                                   {"triples:x,limit=0", "limit: must be at least 1"},
+                                   {"triples:x,limit=", "limit: a whole number"},
+                                   {"triples:x,images=", "images: a path is wanted"},
+                                   {"triples:x,path=y", "duplicate key 'path'"},
+                                   {"{format: triples}", "path: is missing"},
+                                   {"{format: triples, path: x", "not YAML"},
+                                   {"{format: triples, path: x, path: y}", "duplicate"},
+                                   {"", "FORMAT:PATH"}}) {
     CAPTURE(spec);
     REQUIRE_THROWS_WITH(parse_source_spec(spec), ContainsSubstring(spec) && ContainsSubstring(says));
   }

@@ -30,20 +30,25 @@ TEST_CASE("parse_yaml: a value that is missing stands where its key stands", "[c
 }
 
 TEST_CASE("parse_yaml: a duplicate key is named with its section and list index", "[config][unit]") {
-  REQUIRE_THROWS_WITH(parse("s:\n  l: [{}, {k: 1, k: 2}]\n"), ContainsSubstring("x.yaml:2:18") && ContainsSubstring("'s.l[1].k'"));
+  REQUIRE_THROWS_WITH(parse("s:\n  l: [{}, {k: 1, k: 2}]\n"),
+                      ContainsSubstring("x.yaml:2:18") && ContainsSubstring("'s.l[1].k'"));
   REQUIRE_THROWS_WITH(parse("a: {b: {}, \"b\": {}}"), ContainsSubstring("duplicate key 'a.b'"));
   REQUIRE_NOTHROW(parse("a: {a: 1}\nb: {a: 1}"));
 }
 
 TEST_CASE("parse_yaml: what would be lost in silence is an error with its place", "[config][unit]") {
-  REQUIRE_THROWS_WITH(parse("a: &x {b: 1}\nc:\n  <<: *x\n"), ContainsSubstring("x.yaml:3:3") && ContainsSubstring("c.<<"));
-  REQUIRE_THROWS_WITH(parse("a: 1\n---\nb: 1\n"), ContainsSubstring("x.yaml:2:1") && ContainsSubstring("second document"));
+  REQUIRE_THROWS_WITH(parse("a: &x {b: 1}\nc:\n  <<: *x\n"),
+                      ContainsSubstring("x.yaml:3:3") && ContainsSubstring("c.<<"));
+  REQUIRE_THROWS_WITH(parse("a: 1\n---\nb: 1\n"),
+                      ContainsSubstring("x.yaml:2:1") && ContainsSubstring("second document"));
   REQUIRE_THROWS_WITH(parse("a: 1\n...\nb: 1\n"), ContainsSubstring("second document"));
   REQUIRE_THROWS_WITH(parse("a: !!int \"4\"\n"), ContainsSubstring("tags are not read"));
   REQUIRE_THROWS_WITH(parse("a:\n\t b: 1\n"), ContainsSubstring("x.yaml:2:1") && ContainsSubstring("tab"));
   REQUIRE_THROWS_WITH(parse("? [a]\n: 1\n"), ContainsSubstring("a key must be a word"));
   REQUIRE_THROWS_WITH(parse("~: 1\n"), ContainsSubstring("a key must be a word"));
-  REQUIRE_THROWS_WITH(parse("a: 1\n\x04" "b: 2\n"), ContainsSubstring("x.yaml:2:1") && ContainsSubstring("control character 0x04"));
+  REQUIRE_THROWS_WITH(parse("a: 1\n\x04"
+                            "b: 2\n"),
+                      ContainsSubstring("x.yaml:2:1") && ContainsSubstring("control character 0x04"));
   REQUIRE_THROWS_WITH(parse(std::string("a: 1\0\n", 6)), ContainsSubstring("control character"));
   REQUIRE_THROWS_WITH(parse("a: \xff\n"), ContainsSubstring("UTF-8"));
   REQUIRE_THROWS_WITH(parse("a: {b: 1\n"), ContainsSubstring("not YAML"));
@@ -91,9 +96,11 @@ TEST_CASE("apply_override: replaces a value, adds a section and reaches into a l
   REQUIRE(root.find("optim")->find("lr")->where() == "--set optim.lr=2e-6");
 }
 
-TEST_CASE("apply_override: what is not KEY=VALUE or names no place is an error that shows the override", "[config][unit]") {
-  for (const std::string bad : {"optim.lr", "=1", "optim..lr=1", "optim.=1", "data.train[5].path=x", "data.train[x].path=x", "data.train[0=x",
-                                "data.train[99999999999999999999].path=x", "optim.lr.deep=1", "optim lr=1", "optim[0]=1", "optim.lr=[1"}) {
+TEST_CASE("apply_override: what is not KEY=VALUE or names no place is an error that shows the override",
+          "[config][unit]") {
+  for (const std::string bad :
+       {"optim.lr", "=1", "optim..lr=1", "optim.=1", "data.train[5].path=x", "data.train[x].path=x", "data.train[0=x",
+        "data.train[99999999999999999999].path=x", "optim.lr.deep=1", "optim lr=1", "optim[0]=1", "optim.lr=[1"}) {
     ConfigNode root = parse("optim: {lr: 1}\ndata: {train: [{path: a}]}\n");
     CAPTURE(bad);
     REQUIRE_THROWS_WITH(apply_override(root, bad, 1), ContainsSubstring("--set " + bad));

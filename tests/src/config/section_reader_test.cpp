@@ -8,8 +8,7 @@
 namespace longclip {
 
 enum class Colour { kRed, kGreen };
-template <>
-struct EnumNames<Colour> {
+template <> struct EnumNames<Colour> {
   static constexpr std::array kNames{std::pair{Colour::kRed, "red"}, std::pair{Colour::kGreen, "green"}};
 };
 
@@ -19,8 +18,7 @@ struct Inner {
   std::string text = "t";
   std::filesystem::path place = "here";
   bool operator==(const Inner&) const = default;
-  template <class Self, class Visitor>
-  static void fields(Self& self, Visitor&& visit) {
+  template <class Self, class Visitor> static void fields(Self& self, Visitor&& visit) {
     visit("text", self.text, {"Text.", "", kRequired});
     visit("place", self.place, {"Place."});
   }
@@ -35,8 +33,7 @@ struct Sample {
   std::array<double, 2> pair{1, 2};
   std::vector<Inner> items;
   bool operator==(const Sample&) const = default;
-  template <class Self, class Visitor>
-  static void fields(Self& self, Visitor&& visit) {
+  template <class Self, class Visitor> static void fields(Self& self, Visitor&& visit) {
     visit("flag", self.flag, {"Flag."});
     visit("count", self.count, {"Count.", "", kMayChange});
     visit("rate", self.rate, {"Rate."});
@@ -65,8 +62,27 @@ TEST_CASE("read_section: whole numbers are decimal digits and nothing else", "[c
   REQUIRE(read("count: 12").count == 12);
   REQUIRE(read("count: +12").count == 12);
   REQUIRE(read("count: 0").count == 0);
-  for (const std::string bad : {"010", "-010", "0o10", "0x10", "1_0", "4.0", "1e3", "\"4\"", "'4'", "yes", "true", "", "~", "null", "[4]", "{a: 4}",
-                                "9223372036854775808", "--1", "+-1", "+", "1 2"}) {
+  for (const std::string bad : {"010",
+                                "-010",
+                                "0o10",
+                                "0x10",
+                                "1_0",
+                                "4.0",
+                                "1e3",
+                                "\"4\"",
+                                "'4'",
+                                "yes",
+                                "true",
+                                "",
+                                "~",
+                                "null",
+                                "[4]",
+                                "{a: 4}",
+                                "9223372036854775808",
+                                "--1",
+                                "+-1",
+                                "+",
+                                "1 2"}) {
     CAPTURE(bad);
     REQUIRE_THROWS_WITH(read("count: " + bad), ContainsSubstring("x.yaml:1:") && ContainsSubstring("count: "));
   }
@@ -78,7 +94,8 @@ TEST_CASE("read_section: numbers are finite decimals, with or without a point an
   REQUIRE(read("rate: .5").rate == 0.5);
   REQUIRE(read("rate: 5.").rate == 5);
   REQUIRE(read("rate: -3").rate == -3);
-  for (const std::string bad : {".inf", "-.Inf", "inf", "nan", ".NaN", "1e999", "1e-999", "0x1p3", "01.5", "1_0.5", "1,5", "\"0.5\"", "e5", "1e", ".", "x"}) {
+  for (const std::string bad : {".inf", "-.Inf", "inf", "nan", ".NaN", "1e999", "1e-999", "0x1p3", "01.5", "1_0.5",
+                                "1,5", "\"0.5\"", "e5", "1e", ".", "x"}) {
     CAPTURE(bad);
     REQUIRE_THROWS_WITH(read("rate: " + bad), ContainsSubstring("x.yaml:1:7: rate: "));
   }
@@ -93,7 +110,8 @@ TEST_CASE("read_section: truth values are true and false, words are those of the
     REQUIRE_THROWS_WITH(read("flag: " + bad), ContainsSubstring("flag: "));
   }
   REQUIRE(read("colour: green").colour == Colour::kGreen);
-  REQUIRE_THROWS_WITH(read("colour: gren"), ContainsSubstring("did you mean 'green'") && ContainsSubstring("red, green"));
+  REQUIRE_THROWS_WITH(read("colour: gren"),
+                      ContainsSubstring("did you mean 'green'") && ContainsSubstring("red, green"));
 }
 
 TEST_CASE("read_section: an optional takes its word, and messages name it", "[config][unit]") {
@@ -104,14 +122,19 @@ TEST_CASE("read_section: an optional takes its word, and messages name it", "[co
 }
 
 TEST_CASE("read_section: an unknown key is an error that names its place and the nearest key", "[config][unit]") {
-  REQUIRE_THROWS_WITH(read("flag: true\ncuont: 3\n"), ContainsSubstring("x.yaml:2:") && ContainsSubstring("unknown key 'cuont'; did you mean 'count'?"));
+  REQUIRE_THROWS_WITH(
+      read("flag: true\ncuont: 3\n"),
+      ContainsSubstring("x.yaml:2:") && ContainsSubstring("unknown key 'cuont'; did you mean 'count'?"));
   REQUIRE_THROWS_WITH(read("items: [{text: a, plce: b}]"), ContainsSubstring("'items[0].plce'; did you mean 'place'?"));
   REQUIRE_THROWS_WITH(read("zzzzzz: 3\n"), ContainsSubstring("known are flag, count"));
-  REQUIRE_THROWS_WITH(read("flag: true", {"cuont=3"}), ContainsSubstring("--set cuont=3: unknown key 'cuont'; did you mean 'count'?"));
+  REQUIRE_THROWS_WITH(read("flag: true", {"cuont=3"}),
+                      ContainsSubstring("--set cuont=3: unknown key 'cuont'; did you mean 'count'?"));
 }
 
-TEST_CASE("read_section: a missing required key, a wrong list and a rejected value name the full key", "[config][unit]") {
-  REQUIRE_THROWS_WITH(read("items:\n  - {text: a}\n  - {place: b}\n"), ContainsSubstring("x.yaml:3:5: items[1].text: is missing"));
+TEST_CASE("read_section: a missing required key, a wrong list and a rejected value name the full key",
+          "[config][unit]") {
+  REQUIRE_THROWS_WITH(read("items:\n  - {text: a}\n  - {place: b}\n"),
+                      ContainsSubstring("x.yaml:3:5: items[1].text: is missing"));
   REQUIRE_THROWS_WITH(read("pair: [1]"), ContainsSubstring("a list of 2 values is wanted"));
   REQUIRE_THROWS_WITH(read("items: {text: a}"), ContainsSubstring("a list is wanted"));
   REQUIRE_THROWS_WITH(read("items: [a]"), ContainsSubstring("items[0]: keys are wanted"));
@@ -140,8 +163,11 @@ TEST_CASE("read_section: paths start at the file's folder, those of --set at the
 }
 
 TEST_CASE("dump_sections: odd texts and numbers read back to the same values", "[config][unit]") {
-  for (const std::string odd : {"", "a b", "null", "~", "yes", "010", "1e5", "-", "a: b", "#x", "it's \"q\"", "\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80", "[a, b]",
-                                "{x}", "a\\b", " lead", "trail ", "%x", "@x", "&x", "*x", "!x", "|", ">", "?", "none"}) {
+  for (const std::string odd : {"",       "a b", "null", "~",     "yes",        "010",
+                                "1e5",    "-",   "a: b", "#x",    "it's \"q\"", "\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80",
+                                "[a, b]", "{x}", "a\\b", " lead", "trail ",     "%x",
+                                "@x",     "&x",  "*x",   "!x",    "|",          ">",
+                                "?",      "none"}) {
     Sample sample;
     sample.items = {{odd, "/folder/" + odd + "x"}};
     sample.rate = 1.0 / 3;
