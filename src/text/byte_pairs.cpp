@@ -60,6 +60,7 @@ BytePairs::BytePairs(std::string_view merges_text) : byte_ids_(kBytes) {
   table_.resize(slots);
 
   std::unordered_map<std::string, int32_t> ids;
+  ids.reserve(vocabulary_.size() + merges_.size());
   for (const std::string& spelling : vocabulary_) ids.emplace(spelling, static_cast<int32_t>(ids.size()));
   for (const std::string& merge : merges_) {
     const size_t blank = std::min(merge.find(' '), merge.size() - 1);
@@ -69,7 +70,8 @@ BytePairs::BytePairs(std::string_view merges_text) : byte_ids_(kBytes) {
     const auto result = static_cast<int32_t>(vocabulary_.size());
     vocabulary_.push_back(left->first + right->first);
     add_merge(left->second, right->second, result);
-    require<std::logic_error>(ids.emplace(vocabulary_.back(), result).second, "merge '{}': its result is there already", merge);
+    require<std::logic_error>(ids.emplace(vocabulary_.back(), result).second, "merge '{}': its result is there already",
+                              merge);
   }
 }
 
@@ -122,7 +124,8 @@ void BytePairs::encode(std::string_view word, std::vector<int32_t>& ids) const {
     propose(place);
     if (left.previous != kNone) propose(left.previous);
   }
-  for (int32_t i = 0; i != kNone; i = symbols[static_cast<size_t>(i)].next) ids.push_back(symbols[static_cast<size_t>(i)].id);
+  for (int32_t i = 0; i != kNone; i = symbols[static_cast<size_t>(i)].next)
+    ids.push_back(symbols[static_cast<size_t>(i)].id);
 }
 
 }  // namespace longclip

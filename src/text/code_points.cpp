@@ -41,7 +41,10 @@ std::u32string decode_utf8(std::string_view utf8) {
   std::u32string out;
   out.reserve(utf8.size());
   for (size_t i = 0; i < utf8.size();) {
-    if (const char32_t surrogate = surrogate_at(utf8, i)) {
+    if (const uint8_t byte = byte_at(utf8, i); byte < 0x80) {
+      out += byte;
+      ++i;
+    } else if (const char32_t surrogate = surrogate_at(utf8, i)) {
       out += surrogate;
       i += 3;
     } else {

@@ -32,17 +32,19 @@ struct Ligature {
 
 /// ftfy.chardata.LIGATURES, sorted.
 constexpr std::array<Ligature, 22> kLigatures{{
-    {0x0132, U"IJ"}, {0x0133, U"ij"}, {0x0149, U"\u02BCn"}, {0x01C4, U"D\u017D"}, {0x01C5, U"D\u017E"}, {0x01C6, U"d\u017E"},
-    {0x01C7, U"LJ"}, {0x01C8, U"Lj"}, {0x01C9, U"lj"},      {0x01CA, U"NJ"},      {0x01CB, U"Nj"},      {0x01CC, U"nj"},
-    {0x01F1, U"DZ"}, {0x01F2, U"Dz"}, {0x01F3, U"dz"},      {0xFB00, U"ff"},      {0xFB01, U"fi"},      {0xFB02, U"fl"},
-    {0xFB03, U"ffi"}, {0xFB04, U"ffl"}, {0xFB05, U"\u017Ft"}, {0xFB06, U"st"},
+    {0x0132, U"IJ"},      {0x0133, U"ij"}, {0x0149, U"\u02BCn"}, {0x01C4, U"D\u017D"}, {0x01C5, U"D\u017E"},
+    {0x01C6, U"d\u017E"}, {0x01C7, U"LJ"}, {0x01C8, U"Lj"},      {0x01C9, U"lj"},      {0x01CA, U"NJ"},
+    {0x01CB, U"Nj"},      {0x01CC, U"nj"}, {0x01F1, U"DZ"},      {0x01F2, U"Dz"},      {0x01F3, U"dz"},
+    {0xFB00, U"ff"},      {0xFB01, U"fi"}, {0xFB02, U"fl"},      {0xFB03, U"ffi"},     {0xFB04, U"ffl"},
+    {0xFB05, U"\u017Ft"}, {0xFB06, U"st"},
 }};
 
 constexpr char32_t kFirstWide = 0xFF01;
 constexpr char32_t kLastWide = 0xFFEF;
 
 icu::UnicodeString to_utf16(std::u32string_view text) {
-  return icu::UnicodeString::fromUTF32(reinterpret_cast<const UChar32*>(text.data()), static_cast<int32_t>(text.size()));
+  return icu::UnicodeString::fromUTF32(reinterpret_cast<const UChar32*>(text.data()),
+                                       static_cast<int32_t>(text.size()));
 }
 
 std::u32string from_utf16(const icu::UnicodeString& text) {
@@ -90,8 +92,9 @@ bool needs_fix(char32_t c) {
 /// fix_line_breaks, in this order, for one character.
 void append_fixed(char32_t c, std::u32string& out) {
   if (c >= 0x80 && c <= 0x9F) c = windows_1252(static_cast<uint8_t>(c));
-  const auto ligature = std::lower_bound(kLigatures.begin(), kLigatures.end(), c,
-                                         [](const Ligature& entry, char32_t wanted) { return entry.character < wanted; });
+  const auto ligature =
+      std::lower_bound(kLigatures.begin(), kLigatures.end(), c,
+                       [](const Ligature& entry, char32_t wanted) { return entry.character < wanted; });
   if (ligature != kLigatures.end() && ligature->character == c) {
     for (const char32_t letter : ligature->letters) append_fixed(letter, out);
   } else if (c >= kFirstWide && c <= kLastWide) {
@@ -139,7 +142,8 @@ void remove_terminal_escapes(std::u32string& text) {
   while (at != std::u32string::npos) {
     size_t end = at + 2;
     while (end < text.size() && (text[end] == ';' || u_isdigit(static_cast<UChar32>(text[end])))) ++end;
-    const bool closed = end < text.size() && ((text[end] >= 'a' && text[end] <= 'z') || (text[end] >= 'A' && text[end] <= 'Z'));
+    const bool closed =
+        end < text.size() && ((text[end] >= 'a' && text[end] <= 'z') || (text[end] >= 'A' && text[end] <= 'Z'));
     if (closed) {
       out.append(text, done, at - done);
       done = end + 1;

@@ -92,7 +92,8 @@ std::u32string members_of(const std::string& set) {
 }  // namespace
 
 Charmap::Charmap(std::string name, const std::u32string& upper_half) : name_(std::move(name)) {
-  require<std::logic_error>(upper_half.size() == 128, "charmap {}: {} characters instead of 128", name_, upper_half.size());
+  require<std::logic_error>(upper_half.size() == 128, "charmap {}: {} characters instead of 128", name_,
+                            upper_half.size());
   for (size_t byte = 0; byte < 256; ++byte) {
     decode_[byte] = byte < 128 ? static_cast<char32_t>(byte) : upper_half[byte - 128];
   }

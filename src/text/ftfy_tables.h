@@ -31,13 +31,13 @@ class Charmap {
 };
 
 struct FtfyTables {
-  std::vector<Charmap> charmaps;   ///< in the order in which ftfy tries them; the first is Latin-1
-  SequenceRules bad;               ///< sequences that look like mojibake
-  SequenceRules bad_at_start;      ///< the same, only at the beginning of a text
-  SequenceRules utf8_unit;         ///< a character of UTF-8 read as a one-byte character set
-  SequenceRules altered_utf8;      ///< bytes that were UTF-8 before A0 became a blank
-  SequenceRules lossy_utf8;        ///< bytes of UTF-8 of which some were lost
-  std::u32string before_no_unit;   ///< members of utf8_continuation_strict, sorted: a unit after one is left alone
+  std::vector<Charmap> charmaps;  ///< in the order in which ftfy tries them; the first is Latin-1
+  SequenceRules bad;              ///< sequences that look like mojibake
+  SequenceRules bad_at_start;     ///< the same, only at the beginning of a text
+  SequenceRules utf8_unit;        ///< a character of UTF-8 read as a one-byte character set
+  SequenceRules altered_utf8;     ///< bytes that were UTF-8 before A0 became a blank
+  SequenceRules lossy_utf8;       ///< bytes of UTF-8 of which some were lost
+  std::u32string before_no_unit;  ///< members of utf8_continuation_strict, sorted: a unit after one is left alone
 };
 
 /// The tables, read at the first use. Safe to call from several threads.

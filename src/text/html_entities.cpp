@@ -47,15 +47,15 @@ bool is_digit(char32_t c) { return c >= '0' && c <= '9'; }
 bool is_hex(char32_t c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 bool is_ascii_word(char32_t c) { return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
-template <class Predicate>
-size_t end_of_run(std::u32string_view text, size_t start, Predicate wanted) {
+template <class Predicate> size_t end_of_run(std::u32string_view text, size_t start, Predicate wanted) {
   const auto end = std::find_if_not(text.begin() + static_cast<std::ptrdiff_t>(start), text.end(), wanted);
   return static_cast<size_t>(end - text.begin());
 }
 
 /// Python's tables _invalid_charrefs and _invalid_codepoints.
 void append_number(uint32_t number, std::u32string& out) {
-  const bool control = (number >= 0x01 && number <= 0x08) || number == 0x0B || (number >= 0x0E && number <= 0x1F) || number == 0x7F;
+  const bool control =
+      (number >= 0x01 && number <= 0x08) || number == 0x0B || (number >= 0x0E && number <= 0x1F) || number == 0x7F;
   const bool nonchar = (number >= 0xFDD0 && number <= 0xFDEF) || (number & 0xFFFE) == 0xFFFE;
   if (number == 0 || (number >= 0xD800 && number <= 0xDFFF) || number > 0x10FFFF) {
     out += U'\uFFFD';
@@ -105,8 +105,7 @@ size_t named_reference(std::u32string_view text, size_t start, std::u32string& o
 }
 
 /// Replaces what `reference(text, at, out)` knows at each '&'.
-template <class Reference>
-std::u32string replace_references(std::u32string text, Reference reference) {
+template <class Reference> std::u32string replace_references(std::u32string text, Reference reference) {
   size_t at = text.find(U'&');
   if (at == std::u32string::npos) return text;
   std::u32string out;

@@ -52,9 +52,9 @@ std::string restore_a_grave(const std::string& bytes) {
   std::string out;
   for (size_t i = 0; i < all.size();) {
     const std::string_view after = all.substr(std::min(i + 2, all.size()));
-    const bool fits = all.substr(i, 2) == "\xc3 " && std::none_of(kNotAfter.begin(), kNotAfter.end(), [&](std::string_view word) {
-      return after.starts_with(word);
-    });
+    const bool fits =
+        all.substr(i, 2) == "\xc3 " && std::none_of(kNotAfter.begin(), kNotAfter.end(),
+                                                    [&](std::string_view word) { return after.starts_with(word); });
     out += fits ? std::string("\xc3\xa0 ") : std::string(1, all[i]);
     i += fits ? 2 : 1;
   }
@@ -87,7 +87,8 @@ std::u32string decode_inconsistent_utf8(const std::u32string& text) {
   const FtfyTables& tables = ftfy_tables();
   std::u32string out;
   for (size_t i = 0; i < text.size();) {
-    const bool blocked = i > 0 && std::binary_search(tables.before_no_unit.begin(), tables.before_no_unit.end(), text[i - 1]);
+    const bool blocked =
+        i > 0 && std::binary_search(tables.before_no_unit.begin(), tables.before_no_unit.end(), text[i - 1]);
     size_t end = i;
     while (!blocked) {
       const size_t length = tables.utf8_unit.match_at(text, end);

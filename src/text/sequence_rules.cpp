@@ -1,13 +1,11 @@
-// text/sequence_rules.cpp -- builds the bit tables of text/sequence_rules.h. Characters that no rule tells apart share
-// one signature. Outside the BMP the rules know only "word" or "not a word", so a BMP stand-in answers for them.
+// text/sequence_rules.cpp -- builds the bit tables of text/sequence_rules.h. The ends of the classes' ranges cut
+// Unicode into intervals whose characters no rule tells apart; each interval has one entry.
 #include "text/sequence_rules.h"
 
-#include <unicode/uchar.h>
 #include <unicode/uniset.h>
 
 #include <algorithm>
 #include <bit>
-#include <map>
 #include <stdexcept>
 
 #include "base/error.h"
@@ -15,47 +13,55 @@
 namespace longclip {
 namespace {
 
-constexpr char32_t kBmpSize = 0x10000;
-constexpr char32_t kWordStandIn = 0x4E00;   // a CJK ideograph
-constexpr char32_t kOtherStandIn = 0x2603;  // SNOWMAN
+/// Characters `first` to `last` belong to the class at `position` of rule number `rule`.
+struct Membership {
+  char32_t first;
+  char32_t last;
+  size_t rule;
+  size_t position;
+};
+
+void append_members(const std::string& pattern, size_t rule, size_t position, std::vector<Membership>& out) {
+  UErrorCode status = U_ZERO_ERROR;
+  const icu::UnicodeSet members(icu::UnicodeString::fromUTF8(pattern), status);
+  require<std::logic_error>(U_SUCCESS(status), "'{}' is not a character class: {}", pattern, u_errorName(status));
+  for (int32_t i = 0; i < members.getRangeCount(); ++i) {
+    out.push_back({static_cast<char32_t>(members.getRangeStart(i)), static_cast<char32_t>(members.getRangeEnd(i)), rule,
+                   position});
+  }
+}
 
 }  // namespace
 
 SequenceRules::SequenceRules(const std::vector<Rule>& rules) {
   require<std::logic_error>(rules.size() <= 64, "{} sequence rules: at most 64 are possible", rules.size());
-  std::vector<Signature> by_character(kBmpSize);
+  std::vector<Membership> memberships;
   for (size_t r = 0; r < rules.size(); ++r) {
-    const Rule& rule = rules[r];
-    require<std::logic_error>(!rule.empty() && rule.size() <= kLongest, "a sequence rule has 1 to {} classes, not {}", kLongest, rule.size());
-    lengths_.push_back(rule.size());
-    const uint64_t bit = uint64_t{1} << r;
-    for (size_t i = 0; i < rule.size(); ++i) add_class(rule[i], bit, i, by_character);
-    for (size_t i = rule.size(); i < kLongest; ++i) ended_[i] |= bit;
+    const size_t length = rules[r].size();
+    require<std::logic_error>(length >= 1 && length <= kLongest, "a sequence rule has 1 to {} classes, not {}",
+                              kLongest, length);
+    lengths_.push_back(length);
+    for (size_t i = 0; i < length; ++i) append_members(rules[r][i], r, i, memberships);
+    for (size_t i = length; i < kLongest; ++i) ended_[i] |= uint64_t{1} << r;
   }
-  std::map<Signature, uint16_t> known;
-  for (const Signature& signature : by_character) {
-    const auto [entry, is_new] = known.emplace(signature, static_cast<uint16_t>(signatures_.size()));
-    if (is_new) signatures_.push_back(signature);
-    signature_of_.push_back(entry->second);
+  starts_.push_back(0);
+  for (const Membership& range : memberships) starts_.insert(starts_.end(), {range.first, range.last + 1});
+  std::sort(starts_.begin(), starts_.end());
+  starts_.erase(std::unique(starts_.begin(), starts_.end()), starts_.end());
+  signatures_.resize(starts_.size());
+  for (const Membership& range : memberships) {
+    const size_t end = interval(range.last);
+    for (size_t i = interval(range.first); i <= end; ++i) signatures_[i][range.position] |= uint64_t{1} << range.rule;
   }
-}
-
-void SequenceRules::add_class(const std::string& pattern, uint64_t rule, size_t position, std::vector<Signature>& by_character) {
-  UErrorCode status = U_ZERO_ERROR;
-  const icu::UnicodeSet members(icu::UnicodeString::fromUTF8(pattern), status);
-  require<std::logic_error>(U_SUCCESS(status), "'{}' is not a character class: {}", pattern, u_errorName(status));
-  for (int32_t range = 0; range < members.getRangeCount(); ++range) {
-    const auto last = std::min<UChar32>(members.getRangeEnd(range), kBmpSize - 1);
-    for (UChar32 c = members.getRangeStart(range); c <= last; ++c) by_character[static_cast<size_t>(c)][position] |= rule;
+  interval_of_.reserve(kBmpSize);
+  for (size_t i = 0; interval_of_.size() < kBmpSize; ++i) {
+    const size_t end = i + 1 < starts_.size() ? std::min<size_t>(starts_[i + 1], kBmpSize) : kBmpSize;
+    interval_of_.resize(end, static_cast<uint16_t>(i));
   }
 }
 
-const SequenceRules::Signature& SequenceRules::signature(char32_t c) const {
-  if (c >= kBmpSize) {
-    const bool word = (U_GET_GC_MASK(static_cast<UChar32>(c)) & (U_GC_L_MASK | U_GC_N_MASK)) != 0;
-    c = word ? kWordStandIn : kOtherStandIn;
-  }
-  return signatures_[signature_of_[c]];
+size_t SequenceRules::interval(char32_t c) const {
+  return static_cast<size_t>(std::upper_bound(starts_.begin(), starts_.end(), c) - starts_.begin()) - 1;
 }
 
 uint64_t SequenceRules::fitting_rules(std::u32string_view text, size_t start) const {

@@ -24,17 +24,19 @@ class SequenceRules {
 
  private:
   static constexpr size_t kLongest = 7;
+  static constexpr char32_t kBmpSize = 0x10000;
   /// [position]: the rules whose class at that position holds the character.
   using Signature = std::array<uint64_t, kLongest>;
 
-  void add_class(const std::string& pattern, uint64_t rule, size_t position, std::vector<Signature>& by_character);
-  const Signature& signature(char32_t c) const;
+  const Signature& signature(char32_t c) const { return signatures_[c < kBmpSize ? interval_of_[c] : interval(c)]; }
+  size_t interval(char32_t c) const;
   uint64_t fitting_rules(std::u32string_view text, size_t start) const;
 
-  std::vector<size_t> lengths_;              // [rule]
-  Signature ended_{};                        // [position]: rules that have no character there
-  std::vector<uint16_t> signature_of_;       // [BMP character]
-  std::vector<Signature> signatures_;
+  std::vector<size_t> lengths_;        // [rule]
+  Signature ended_{};                  // [position]: rules that have no character there
+  std::vector<char32_t> starts_;       // [interval]: characters between two starts are alike to all rules
+  std::vector<Signature> signatures_;  // [interval]
+  std::vector<uint16_t> interval_of_;  // [BMP character]
 };
 
 }  // namespace longclip

@@ -65,7 +65,8 @@ void Tokenizer::append_word(std::string_view word, std::vector<int32_t>& ids) co
 }
 
 Tokenized Tokenizer::encode(std::string_view utf8_text, int64_t context_length, SpecialTokens special) const {
-  require<InputError>(context_length >= 2, "a context of {} ids: at least 2 are needed, for start and end", context_length);
+  require<InputError>(context_length >= 2, "a context of {} ids: at least 2 are needed, for start and end",
+                      context_length);
   const auto limit = static_cast<size_t>(context_length);
   const bool take_special = special == SpecialTokens::kClip;
   const std::string text = clean_text(utf8_text);

@@ -17,9 +17,9 @@ enum class SpecialTokens {
 };
 
 struct Tokenized {
-  std::vector<int32_t> ids;           ///< SOT ... EOT, not padded
-  bool truncated = false;             ///< the text was longer than the context and was cut
-  bool holds_special_token = false;   ///< a special token was written in the part of the text that was kept
+  std::vector<int32_t> ids;          ///< SOT ... EOT, not padded
+  bool truncated = false;            ///< the text was longer than the context and was cut
+  bool holds_special_token = false;  ///< a special token was written in the part of the text that was kept
 };
 
 class Tokenizer {
@@ -30,7 +30,8 @@ class Tokenizer {
   /// Cleans and encodes a text (UTF-8). A text of more than `context_length` ids, SOT and EOT counted, is cut to that
   /// length and its last id becomes EOT (clip.tokenize with truncate=True). Throws InputError for a context below 2.
   /// Thread-safe without a lock; each thread remembers about 16,000 words (1 MiB).
-  Tokenized encode(std::string_view utf8_text, int64_t context_length, SpecialTokens special = SpecialTokens::kClip) const;
+  Tokenized encode(std::string_view utf8_text, int64_t context_length,
+                   SpecialTokens special = SpecialTokens::kClip) const;
 
   int64_t sot() const { return vocabulary_size() - 2; }
   int64_t eot() const { return vocabulary_size() - 1; }

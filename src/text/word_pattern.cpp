@@ -14,12 +14,13 @@ namespace {
 
 enum class Kind { kBlank, kLetter, kNumber, kOther };
 
+Kind kind_of_ascii(uint8_t c) {
+  if (c >= 'a' && c <= 'z') return Kind::kLetter;
+  if (c >= '0' && c <= '9') return Kind::kNumber;
+  return c == ' ' ? Kind::kBlank : Kind::kOther;
+}
+
 Kind kind_of(UChar32 c) {
-  if (c < 0x80) {
-    if (c >= 'a' && c <= 'z') return Kind::kLetter;
-    if (c >= '0' && c <= '9') return Kind::kNumber;
-    if (c == ' ') return Kind::kBlank;
-  }
   // U+0345, a mark, is a case of the letter iota: with case ignored "[^\p{L}]" does not take it, nor does "[\p{L}]"
   // (seen in the Python package regex, for this character alone). No alternative fits, so it parts words.
   if (c == 0x345) return Kind::kBlank;
@@ -34,7 +35,7 @@ Kind step(std::string_view text, size_t& at) {
   const auto byte = static_cast<uint8_t>(text[at]);
   if (byte < 0x80) {
     ++at;
-    return kind_of(byte);
+    return kind_of_ascii(byte);
   }
   return kind_of(static_cast<UChar32>(next_code_point(text, at).value_or(0xFFFD)));
 }

@@ -1,6 +1,7 @@
 // tests/src/text/tokenizer_golden_test.cpp -- text/tokenizer.h against what CLIP's own tokenizer gave for thousands of
 // texts: captions, other scripts, entities, mojibake, made-up trouble. Not one row is left out.
-#include <chrono>
+#include <algorithm>
+#include <ctime>
 #include <iostream>
 #include <map>
 #include <string>
@@ -80,7 +81,9 @@ void check_case(const std::string& name) {
 
 }  // namespace
 
-TEST_CASE("Tokenizer: gives CLIP's ids for every golden text", "[text][golden]") { check_golden_file("tokenizer.jsonl"); }
+TEST_CASE("Tokenizer: gives CLIP's ids for every golden text", "[text][golden]") {
+  check_golden_file("tokenizer.jsonl");
+}
 
 TEST_CASE("Tokenizer: gives CLIP's ids for texts with surrogates", "[text][golden]") {
   check_golden_file("tokenizer_surrogates.jsonl");
@@ -101,14 +104,14 @@ TEST_CASE("Tokenizer: its speed is printed", "[text][golden]") {
   }
   for (const auto& [kind, all] : texts) {
     size_t tokens = 0;
-    const auto start = std::chrono::steady_clock::now();
-    std::chrono::duration<double> seconds{};
+    const std::clock_t start = std::clock();
+    double seconds = 0;
     do {
       for (const std::string& text : all) tokens += Tokenizer::clip().encode(text, 248).ids.size();
-      seconds = std::chrono::steady_clock::now() - start;
-    } while (seconds.count() < 0.05);
-    std::cout << "tokenizer, one thread, " << kind << ": " << static_cast<double>(tokens) / seconds.count() / 1e6
-              << " million tokens/s\n";
+      seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+    } while (seconds < 0.05);
+    std::cout << "tokenizer, one thread, " << kind << ": " << static_cast<double>(tokens) / seconds / 1e6
+              << " million tokens per second of processor time\n";
     CHECK(tokens >= 2 * all.size());
   }
 }
