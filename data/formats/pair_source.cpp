@@ -19,8 +19,7 @@ BadRowError::BadRowError(BadRow bad)
 
 std::unique_ptr<PairSource> build_source(const SourceConfig& config) {
   switch (config.format) {
-    case SourceFormat::kTriples:
-      return std::make_unique<TriplesSource>(config);
+    case SourceFormat::kTriples: return std::make_unique<TriplesSource>(config);
   }
   fail<InputError>("{}: unknown format", config.path.string());
 }
@@ -30,7 +29,8 @@ std::string read_picture_file(const fs::path& file) {
   const fs::file_status status = fs::status(file, error);
   if (!fs::exists(status)) {
     const bool backslash = file.string().find('\\') != std::string::npos;
-    fail<DataError>("no such file: {}{}", file.string(), backslash ? " (the name holds '\\'; write '/' between folders)" : "");
+    fail<DataError>("no such file: {}{}", file.string(),
+                    backslash ? " (the name holds '\\'; write '/' between folders)" : "");
   }
   require<DataError>(fs::is_regular_file(status), "not a regular file: {}", file.string());
   return read_file(file, kMaxPictureBytes);

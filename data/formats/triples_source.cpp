@@ -147,8 +147,8 @@ std::string_view TriplesSource::text_of(int64_t index) const {
 }
 
 int64_t TriplesSource::line_of(int64_t index) const {
-  const auto after = std::upper_bound(gaps_.begin(), gaps_.end(), index,
-                                      [](int64_t row, const Gap& gap) { return row < gap.row; });
+  const auto after =
+      std::upper_bound(gaps_.begin(), gaps_.end(), index, [](int64_t row, const Gap& gap) { return row < gap.row; });
   return index + 1 + (after == gaps_.begin() ? 0 : std::prev(after)->blank_lines);
 }
 

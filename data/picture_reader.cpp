@@ -1,0 +1,48 @@
+// data/picture_reader.cpp -- OrderedWorkers over the files of a list.
+#include "data/picture_reader.h"
+
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+
+#include "data/formats/pair_source.h"
+#include "image/decode.h"
+#include "image/transform.h"
+
+namespace longclip {
+
+PictureReader::PictureReader(std::vector<std::string> files, const PictureReaderOptions& options)
+    : files_(std::move(files)), options_(options) {
+  const OrderedWorkers<std::vector<uint8_t>>::Plan plan{.first = 0,
+                                                        .last = static_cast<int64_t>(files_.size()),
+                                                        .window = options_.pictures_per_batch + 2 * options_.workers,
+                                                        .threads = options_.workers};
+  pictures_ =
+      std::make_unique<OrderedWorkers<std::vector<uint8_t>>>(plan, [this](int64_t index) { return read(index); });
+}
+
+at::Tensor PictureReader::next() {
+  const int64_t left = static_cast<int64_t>(files_.size()) - taken_;
+  const int64_t count = std::min(left, options_.pictures_per_batch);
+  if (count == 0) return {};
+  const int64_t size = options_.image_size;
+  at::Tensor pixels_BSS3 =
+      at::empty({count, size, size, 3}, at::TensorOptions(at::kByte).pinned_memory(options_.pin_memory));
+  auto* pixels = pixels_BSS3.mutable_data_ptr<uint8_t>();
+  for (int64_t i = 0; i < count; ++i) {
+    const std::vector<uint8_t> picture = pictures_->take();
+    pixels = std::copy(picture.begin(), picture.end(), pixels);
+    ++taken_;
+  }
+  return pixels_BSS3;
+}
+
+std::vector<uint8_t> PictureReader::read(int64_t index) const {
+  const std::string& file = files_[static_cast<size_t>(index)];
+  const std::string bytes = read_picture_file(file);
+  const std::span encoded(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  const DecodeOptions limits{.max_pixels = static_cast<uint64_t>(options_.max_image_pixels)};
+  return clip_crop(decode_picture(encoded, file, limits), options_.image_size);
+}
+
+}  // namespace longclip

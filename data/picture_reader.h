@@ -1,0 +1,40 @@
+#pragma once
+// data/picture_reader.h -- a list of picture files -> batches of crops, decoded on many threads, in the order of the list.
+// Shapes: B pictures of a batch (the last one may hold fewer), S side in pixels.
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/ordered_workers.h"
+
+namespace longclip {
+
+struct PictureReaderOptions {
+  int64_t image_size = 224;  ///< S
+  int64_t pictures_per_batch = 64;
+  int64_t workers = 1;
+  int64_t max_image_pixels = 178'956'970;
+  bool pin_memory = false;
+};
+
+/// REQUIRES: one thread calls next(). Destroying it at any time ends the threads after the pictures they are at.
+class PictureReader {
+ public:
+  PictureReader(std::vector<std::string> files, const PictureReaderOptions& options);
+  /// uint8 [B, S, S, 3], CPU, RGB; an undefined tensor after the last batch. Throws DataError naming the file of the
+  /// first picture that is missing or broken.
+  at::Tensor next();
+
+ private:
+  std::vector<uint8_t> read(int64_t index) const;
+
+  std::vector<std::string> files_;
+  PictureReaderOptions options_;
+  int64_t taken_ = 0;
+  std::unique_ptr<OrderedWorkers<std::vector<uint8_t>>> pictures_;
+};
+
+}  // namespace longclip

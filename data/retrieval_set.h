@@ -1,0 +1,29 @@
+#pragma once
+// data/retrieval_set.h -- pictures and captions of a source as retrieval compares them.
+// A row is one picture with one or several captions; rows are never merged, even where they name the same file.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/source_config.h"
+#include "data/formats/pair_source.h"
+
+namespace longclip {
+
+enum class CaptionKind { kLong, kShort };
+
+struct RetrievalSet {
+  std::vector<std::string> picture_files;   // [picture]
+  std::vector<std::string> captions;        // [caption] on one line each
+  std::vector<int64_t> picture_of_caption;  // [caption] ascending
+  std::vector<BadRow> skipped;              ///< rows whose line is bad or that have no caption of this kind
+};
+
+/// All captions of one kind of all rows, in the order of the file. Whether a picture exists is not looked at:
+/// PictureReader refuses a missing one by name.
+/// `bad_lines_allowed`: rows that have no usable caption are left out and listed in `skipped`; otherwise the first of them
+/// is thrown as BadRowError, which is right for a file named on the command line. Throws DataError if no row is left.
+RetrievalSet load_retrieval_set(const SourceConfig& config, CaptionKind kind, bool bad_lines_allowed);
+
+}  // namespace longclip
