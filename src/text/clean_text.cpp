@@ -16,6 +16,9 @@
 namespace longclip {
 namespace {
 
+/// ICU and the tokenizer count bytes in 32 bits; cleaning makes a text at most a few times longer.
+constexpr size_t kLongestText = size_t{1} << 28;
+
 bool is_plain_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\f' || c == '\r'; }
 
 /// Cleans a text of which ftfy would change no more than line breaks. False, with `out` unusable, for any other:
@@ -68,6 +71,8 @@ std::string lower_case(const std::string& utf8) {
 }  // namespace
 
 std::string clean_text(std::string_view utf8) {
+  require<DataError>(utf8.size() <= kLongestText, "a text of {} bytes: at most {} can be cleaned", utf8.size(),
+                     kLongestText);
   std::string plain;
   if (clean_plain_ascii(utf8, plain)) return plain;
   std::u32string text = fix_text(decode_utf8(utf8));

@@ -8,7 +8,7 @@
 namespace longclip {
 
 /// ftfy.fix_text, html.unescape twice, runs of white space to one blank, none at the ends, lower case (full Unicode
-/// mapping, as Python). Invalid UTF-8 becomes U+FFFD. The result is valid UTF-8.
+/// mapping, as Python). Invalid UTF-8 becomes U+FFFD. The result is valid UTF-8. Throws DataError above 256 MiB.
 std::string clean_text(std::string_view utf8);
 
 }  // namespace longclip

@@ -4,20 +4,16 @@
 
 #include <cstddef>
 
-#define LONGCLIP_EMBED(name, file)               \
-  __asm__(                                       \
-      ".section .rodata\n"                       \
-      ".global longclip_" name                   \
-      "_begin\n"                                 \
-      ".global longclip_" name                   \
-      "_end\n"                                   \
-      "longclip_" name                           \
-      "_begin:\n"                                \
-      ".incbin \"" LONGCLIP_TEXT_FOLDER "/" file \
-      "\"\n"                                     \
-      "longclip_" name                           \
-      "_end:\n"                                  \
-      ".previous\n")
+// clang-format off
+#define LONGCLIP_EMBED(name, file)                      \
+  __asm__(".section .rodata\n"                          \
+          ".global longclip_" name "_begin\n"           \
+          ".global longclip_" name "_end\n"             \
+          "longclip_" name "_begin:\n"                  \
+          ".incbin \"" LONGCLIP_TEXT_FOLDER "/" file "\"\n" \
+          "longclip_" name "_end:\n"                    \
+          ".previous\n")
+// clang-format on
 
 LONGCLIP_EMBED("clip_merges", "clip_merges.txt");
 LONGCLIP_EMBED("html_entities", "html_entities.txt");

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/error.h"
 #include "base/utf8.h"
 #include "text/code_points.h"
 #include "text/fix_text.h"
@@ -111,6 +112,13 @@ TEST_CASE("clean_text: deep and long inputs end in reasonable time", "[text][uni
   CHECK(clean_text(mojibake).size() == 400'000);  // 200,000 times "é"
   CHECK(clean_text(mojibake + "\u4E2D").size() == 400'003);
   CHECK(clean_text(std::string(1'000'000, '&')).size() == 1'000'000);
+  std::string marks = "a";
+  for (int i = 0; i < 200'000; ++i) marks += "\u0301\u0323";
+  CHECK(clean_text(marks).size() > 700'000);
+}
+
+TEST_CASE("clean_text: a text that 32 bits cannot count is refused before it is read", "[text][unit]") {
+  CHECK_THROWS_AS(clean_text(std::string_view("a", size_t{1} << 31)), DataError);
 }
 
 TEST_CASE("fix_text: line feeds cut the text into segments that do not influence each other", "[text][unit]") {
