@@ -1,5 +1,5 @@
 #pragma once
-// image/clip_normalization.h -- the mean and standard deviation that every CLIP model expects its pixels to be normalised with:
+// image/clip_normalization.h -- mean and standard deviation of the pixels that every CLIP model expects:
 // (byte / 255 - mean) / std for red, green, blue.
 // Source: OpenAI CLIP, clip/clip.py, _transform (also Long-CLIP, model/longclip.py).
 

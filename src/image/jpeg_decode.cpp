@@ -1,5 +1,5 @@
-// image/jpeg_decode.cpp -- JPEG as Pillow's JpegDecode.c reads it: accurate DCT, smooth upsampling, warnings ignored, a source
-// that suspends at the end of the file, so that a cut file is noticed instead of being filled with grey.
+// image/jpeg_decode.cpp -- JPEG as Pillow's JpegDecode.c reads it: accurate DCT, smooth upsampling, warnings ignored, a
+// source that suspends at the end of the file, so that a cut file is noticed instead of being filled with grey.
 // libjpeg reports errors by longjmp. The functions that call setjmp therefore own nothing: see JpegDecoder.
 
 #include "image/jpeg_decode.h"

@@ -1,5 +1,5 @@
 #pragma once
-// image/picture.h -- a decoded picture in the mode of its file, as Pillow would hold it: nothing is converted to RGB yet.
+// image/picture.h -- a decoded picture in the mode of its file, as Pillow holds it: nothing is converted to RGB yet.
 // The mode matters because the resize of the original preprocessing runs in it (image/transform.h).
 
 #include <array>

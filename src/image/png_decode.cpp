@@ -1,4 +1,4 @@
-// image/png_decode.cpp -- PNG with the modes and the judgement of damage of Pillow's PngImagePlugin.py, decoded by libpng.
+// image/png_decode.cpp -- PNG by libpng, with the modes and the judgement of damage of Pillow's PngImagePlugin.py.
 // libpng reports errors by longjmp. The functions that call setjmp therefore own nothing: see PngDecoder.
 
 #include "image/png_decode.h"
@@ -30,7 +30,7 @@ bool is_chunk_name(std::string_view name) {
 }
 
 /// The judgement that libpng makes otherwise than Pillow. Until the pixel data, every chunk must be whole with a right
-/// checksum, metadata too. After its start, checksums do not count and the file may end between two chunks.
+/// checksum, metadata too. After its start, checksums do not count and the file may end between two chunks, not in one.
 void check_chunks(std::span<const uint8_t> file, const std::string& where) {
   bool pixels_began = false;
   size_t position = kSignatureBytes;
@@ -52,7 +52,7 @@ void check_chunks(std::span<const uint8_t> file, const std::string& where) {
     }
     pixels_began = pixels_began || name == "IDAT";
     const size_t rest = file.size() - position - 8;
-    require<DataError>(length <= rest, "{}: the PNG file is truncated", where);
+    require<DataError>(length <= rest && length <= PNG_UINT_31_MAX, "{}: the PNG file is truncated", where);
     if (!pixels_began) {
       const bool right = rest - length >= 4 && crc32(0, chunk + 4, length + 4) == big_endian32(chunk + 8 + length);
       require<DataError>(right, "{}: broken PNG file: wrong checksum of chunk {}", where, name);
@@ -143,10 +143,10 @@ void PngDecoder::choose_mode() {
 bool PngDecoder::read_header() {
   if (setjmp(png_jmpbuf(png_)) != 0) return false;
   png_set_read_fn(png_, this, read_bytes);
-  png_set_crc_action(png_, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);  // check_chunks() has judged
+  png_set_crc_action(png_, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);          // check_chunks() has judged
   png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);  // metadata is not even decompressed
   png_set_option(png_, PNG_MAXIMUM_INFLATE_WINDOW, PNG_OPTION_ON);  // as Pillow: old encoders declare it too small
-  png_set_user_limits(png_, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // the limit of pixels is decode_png()'s
+  png_set_user_limits(png_, PNG_UINT_31_MAX, PNG_UINT_31_MAX);      // the limit of pixels is decode_png()'s
   png_read_info(png_, info_);
   choose_mode();
   num_passes_ = png_set_interlace_handling(png_);
@@ -191,7 +191,8 @@ Picture decode_png(std::span<const uint8_t> file, const std::string& where, cons
   picture.width = decoder.width();
   picture.height = decoder.height();
   const uint64_t pixel_bytes = static_cast<uint64_t>(bytes_per_pixel(picture.mode));
-  require<DataError>(decoder.row_bytes() == decoder.width() * pixel_bytes, "{}: a PNG file of an unknown layout", where);
+  require<DataError>(decoder.row_bytes() == decoder.width() * pixel_bytes, "{}: a PNG file of an unknown layout",
+                     where);
   picture.bytes.resize(pixels * pixel_bytes);
   require<DataError>(decoder.read_pixels(picture.bytes.data()), "{}: broken PNG file: {}", where, decoder.message());
   decoder.copy_palette(picture.palette);

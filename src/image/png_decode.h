@@ -8,7 +8,8 @@
 
 namespace longclip {
 
-/// Palettes, alpha, 1-bit and 16-bit grey are kept; 16-bit colours keep their high byte. Throws DataError "WHERE: reason".
+/// Palettes, alpha, 1-bit and 16-bit grey are kept; 16-bit colours keep their high byte.
+/// Throws DataError "WHERE: reason".
 Picture decode_png(std::span<const uint8_t> file, const std::string& where, const DecodeOptions& options);
 
 }  // namespace longclip

@@ -26,7 +26,8 @@ int32_t to_fixed(double weight) {
 
 /// Pixels from `begin` of one output row.
 template <int kChannels>
-void horizontal_row(const PixelBlock& block, const uint8_t* line, const AxisWeights& weights, int64_t begin, uint8_t* out) {
+void horizontal_row(const PixelBlock& block, const uint8_t* line, const AxisWeights& weights, int64_t begin,
+                    uint8_t* out) {
   for (int64_t x = begin; x < weights.outputs(); ++x) {
     const uint8_t* pixel = line + (weights.first[static_cast<size_t>(x)] - block.first_column) * kChannels;
     const int32_t* weight = weights.fixed.data() + x * weights.stride;
@@ -40,10 +41,10 @@ void horizontal_row(const PixelBlock& block, const uint8_t* line, const AxisWeig
   }
 }
 
-template <int kChannels>
-void horizontal_rows(const PixelBlock& block, const AxisWeights& weights, uint8_t* out) {
+template <int kChannels> void horizontal_rows(const PixelBlock& block, const AxisWeights& weights, uint8_t* out) {
   for (int64_t y = 0; y < block.rows; ++y) {
-    horizontal_row<kChannels>(block, block.data + y * block.row_stride, weights, 0, out + y * weights.outputs() * kChannels);
+    const uint8_t* line = block.data + y * block.row_stride;
+    horizontal_row<kChannels>(block, line, weights, 0, out + y * weights.outputs() * kChannels);
   }
 }
 
@@ -128,7 +129,8 @@ AxisWeights bicubic_weights(int64_t input_size, int64_t resized_size, int64_t cr
   return weights;
 }
 
-void horizontal_rgb_row(const PixelBlock& block, const uint8_t* line, const AxisWeights& weights, int64_t begin, uint8_t* out) {
+void horizontal_rgb_row(const PixelBlock& block, const uint8_t* line, const AxisWeights& weights, int64_t begin,
+                        uint8_t* out) {
   horizontal_row<3>(block, line, weights, begin, out);
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// image/resample.h -- Pillow's antialiased bicubic resize of one axis after the other, for the rows and columns of a crop only.
+// image/resample.h -- Pillow's antialiased bicubic resize, axis after axis, for the rows and columns of a crop.
 // Source: Pillow 13, src/libImaging/Resample.c (filter a = -0.5; 8-bit samples use weights in 22-bit fixed point).
 
 #include <cstdint>
@@ -64,7 +64,8 @@ inline uint8_t clip_to_byte(int32_t sum) {
 
 /// Pieces of the scalar kernel for the edges that the AVX2 one leaves: pixels from `begin` of one output row of the
 /// horizontal pass of RGB, and samples from `begin` of output row `row` of the vertical pass.
-void horizontal_rgb_row(const PixelBlock& block, const uint8_t* line, const AxisWeights& weights, int64_t begin, uint8_t* out);
+void horizontal_rgb_row(const PixelBlock& block, const uint8_t* line, const AxisWeights& weights, int64_t begin,
+                        uint8_t* out);
 void vertical_row(const PixelBlock& block, const AxisWeights& weights, int64_t row, int64_t begin, uint8_t* out);
 
 }  // namespace longclip

@@ -28,7 +28,7 @@ SplitWeights split_for_rgb(const AxisWeights& weights) {
   split.high.resize(weights.fixed.size() * 4);
   split.low.resize(weights.fixed.size() * 4);
   for (size_t i = 0; i < weights.fixed.size(); ++i) {
-    // Pixel i % 4 of its group: pixels 0, 1 are in the lower half of a register, 2, 3 in the upper, two numbers a channel.
+    // Pixels 0, 1 of a group of four are in the lower half of a register, 2, 3 in the upper, two numbers a channel.
     const size_t start = i / 4 * 16 + (i % 4) / 2 * 8 + i % 2;
     for (size_t channel = 0; channel < 3; ++channel) {
       split.high[start + 2 * channel] = static_cast<int16_t>(weights.fixed[i] >> kLowBits);
@@ -38,8 +38,12 @@ SplitWeights split_for_rgb(const AxisWeights& weights) {
   return split;
 }
 
-LONGCLIP_AVX2 __m256i load(const int16_t* numbers) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(numbers)); }
-LONGCLIP_AVX2 __m128i load16_bytes(const uint8_t* bytes) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes)); }
+LONGCLIP_AVX2 inline __m256i load(const int16_t* numbers) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(numbers));
+}
+LONGCLIP_AVX2 inline __m128i load16_bytes(const uint8_t* bytes) {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes));
+}
 
 /// One RGB pixel from `groups` groups of 4 input pixels. Reads 12 * groups + 4 bytes.
 LONGCLIP_AVX2 inline uint32_t sum_rgb(const uint8_t* pixel, const int16_t* high, const int16_t* low, int64_t groups) {
@@ -81,10 +85,11 @@ LONGCLIP_AVX2 void horizontal_avx2(const PixelBlock& block, const AxisWeights& w
 
 /// Two weights, one after the other in every 32 bits.
 LONGCLIP_AVX2 inline __m256i pair(int32_t first, int32_t second) {
-  return _mm256_set1_epi32(static_cast<int32_t>((static_cast<uint32_t>(first) & 0xFFFF) | static_cast<uint32_t>(second) << 16));
+  const uint32_t both = (static_cast<uint32_t>(first) & 0xFFFF) | static_cast<uint32_t>(second) << 16;
+  return _mm256_set1_epi32(static_cast<int32_t>(both));
 }
 
-/// 16 samples of one output row. `count` is even or odd; the weight behind the last is zero.
+/// 16 samples of one output row. Weights are taken in pairs: the one behind the last exists and is zero.
 LONGCLIP_AVX2 inline __m128i sum_rows(const uint8_t* top, int64_t row_stride, const int32_t* weight, int32_t count) {
   __m256i high0 = _mm256_setzero_si256();
   __m256i high1 = high0;

@@ -1,5 +1,5 @@
 // image/transform.cpp -- geometry of the crop, and the way of each picture mode through the resize to RGB.
-// The steps and their rounding are Pillow's: Image.resize, Convert.c, Geometry.c (nearest), Resample.c (image/resample.h).
+// Steps and rounding are Pillow's: Image.resize, Convert.c, Geometry.c (nearest), Resample.c (in image/resample.h).
 
 #include "image/transform.h"
 
@@ -89,13 +89,16 @@ void divide_by_alpha(Bytes& bytes, size_t channels) {
   for (size_t i = 0; i < bytes.size(); i += channels) {
     const unsigned alpha = bytes[i + channels - 1];
     if (alpha == 0 || alpha == 255) continue;
-    for (size_t c = 0; c + 1 < channels; ++c) bytes[i + c] = static_cast<uint8_t>(std::min(255U * bytes[i + c] / alpha, 255U));
+    for (size_t c = i; c + 1 < i + channels; ++c)
+      bytes[c] = static_cast<uint8_t>(std::min(255U * bytes[c] / alpha, 255U));
   }
 }
 
 /// The block that one pass leaves for the other.
 PixelBlock block_of(const Bytes& bytes, const Rectangle& area, int pixel_bytes, int channels) {
-  return {bytes.data(), bytes.data() + bytes.size(), area.width * pixel_bytes, area.top, area.left, area.height, area.width, channels};
+  return {
+      bytes.data(), bytes.data() + bytes.size(), area.width * pixel_bytes, area.top, area.left, area.height, area.width,
+      channels};
 }
 
 const ResampleKernel& kernel_for(PictureMode mode) {
@@ -116,8 +119,13 @@ Bytes bicubic_crop(const Picture& picture, const CropGeometry& geometry, int64_t
 
   Bytes premultiplied;
   PixelBlock source{picture.bytes.data() + (needed.top * picture.width + needed.left) * pixel_bytes,
-                    picture.bytes.data() + picture.bytes.size(), picture.width * pixel_bytes, needed.top, needed.left,
-                    needed.height, needed.width, channels};
+                    picture.bytes.data() + picture.bytes.size(),
+                    picture.width * pixel_bytes,
+                    needed.top,
+                    needed.left,
+                    needed.height,
+                    needed.width,
+                    channels};
   if (has_alpha) {
     premultiplied = copy_rectangle(picture, needed);
     premultiply(premultiplied, static_cast<size_t>(channels));
@@ -133,11 +141,13 @@ Bytes bicubic_crop(const Picture& picture, const CropGeometry& geometry, int64_t
   if (shrink_y > 0 && shrink_y > 2 * shrink_x) {
     Bytes between(static_cast<size_t>(size * needed.width * pixel_bytes));
     kernel.vertical(source, rows, between.data());
-    kernel.horizontal(block_of(between, {needed.left, 0, needed.width, size}, pixel_bytes, channels), columns, out.data());
+    const Rectangle area{needed.left, 0, needed.width, size};
+    kernel.horizontal(block_of(between, area, pixel_bytes, channels), columns, out.data());
   } else {
     Bytes between(static_cast<size_t>(size * needed.height * pixel_bytes));
     kernel.horizontal(source, columns, between.data());
-    kernel.vertical(block_of(between, {0, needed.top, size, needed.height}, pixel_bytes, channels), rows, out.data());
+    const Rectangle area{0, needed.top, size, needed.height};
+    kernel.vertical(block_of(between, area, pixel_bytes, channels), rows, out.data());
   }
   if (has_alpha) divide_by_alpha(out, static_cast<size_t>(channels));
   return out;
@@ -180,7 +190,8 @@ Bytes to_rgb(const Picture& picture, const Bytes& pixels) {
 CropGeometry crop_geometry(int64_t width, int64_t height, int64_t size) {
   const int64_t short_side = std::min(width, height);
   const int64_t long_side = std::max(width, height);
-  const auto resized_long = static_cast<int64_t>(static_cast<double>(size * long_side) / static_cast<double>(short_side));
+  const double exact = static_cast<double>(size * long_side) / static_cast<double>(short_side);
+  const auto resized_long = static_cast<int64_t>(exact);
   CropGeometry geometry{size, resized_long, 0, 0};
   if (width > height) std::swap(geometry.resized_width, geometry.resized_height);
   geometry.crop_left = half_to_even(geometry.resized_width - size);
@@ -190,12 +201,14 @@ CropGeometry crop_geometry(int64_t width, int64_t height, int64_t size) {
 
 std::vector<uint8_t> clip_crop(const Picture& picture, int64_t size) {
   require<std::invalid_argument>(size >= 1 && size <= 16384, "a crop of {} pixels; 1 to 16384 are possible", size);
-  const bool sound = picture.width >= 1 && picture.height >= 1 &&
-                     std::cmp_equal(picture.bytes.size(), picture.width * picture.height * bytes_per_pixel(picture.mode));
-  require<std::invalid_argument>(sound, "a picture of {} x {} with {} bytes", picture.width, picture.height, picture.bytes.size());
+  const int64_t expected_bytes = picture.width * picture.height * bytes_per_pixel(picture.mode);
+  const bool sound = picture.width >= 1 && picture.height >= 1 && std::cmp_equal(picture.bytes.size(), expected_bytes);
+  require<std::invalid_argument>(sound, "a picture of {} x {} with {} bytes", picture.width, picture.height,
+                                 picture.bytes.size());
   const CropGeometry geometry = crop_geometry(picture.width, picture.height, size);
   require<DataError>(std::max(geometry.resized_width, geometry.resized_height) <= INT_MAX,
-                     "a picture of {} x {} pixels is too thin to be resized to {}", picture.width, picture.height, size);
+                     "a picture of {} x {} pixels is too thin to be resized to {}", picture.width, picture.height,
+                     size);
   if (geometry.resized_width == picture.width && geometry.resized_height == picture.height) {
     return to_rgb(picture, copy_rectangle(picture, {geometry.crop_left, geometry.crop_top, size, size}));
   }

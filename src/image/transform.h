@@ -1,6 +1,6 @@
 #pragma once
 // image/transform.h -- the preprocessing of CLIP up to the bytes: resize the short side, cut the centre, make it RGB.
-// Source: torchvision 0.26 Resize(size, bicubic) and CenterCrop(size) on Pillow 13 pictures, then convert("RGB"), as OpenAI CLIP does.
+// Source: torchvision 0.26, Resize(size, bicubic) and CenterCrop(size) on Pillow 13 pictures, then convert("RGB").
 
 #include <cstdint>
 #include <vector>

@@ -1,0 +1,162 @@
+// tests/src/image/preprocess_golden_test.cpp -- decode and crop against the bytes of the original (Pillow).
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <map>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "image/transform.h"
+#include "picture_files.h"
+#include "support/catch.h"
+#include "support/reference_data.h"
+
+namespace longclip {
+namespace {
+
+using std::filesystem::path;
+
+std::string crop_digest(const Picture& picture) {
+  return sha256_hex(std::span<const uint8_t>(clip_crop(picture, 224)));
+}
+
+std::string described(const Picture& picture) {
+  return fmt::format("{} {}x{} {}", mode_name(picture.mode), picture.width, picture.height, crop_digest(picture));
+}
+
+/// The same, as the reference gives it: `digest_key` is "sha256" or "crop_sha256".
+std::string described(const Json& entry, const char* digest_key) {
+  return fmt::format("{} {}x{} {}", entry.at("mode").get<std::string>(), entry.at("size").at(0).get<int>(),
+                     entry.at("size").at(1).get<int>(), entry.at(digest_key).get<std::string>());
+}
+
+/// What our code makes of a file, or "refused".
+std::string outcome(const path& file) {
+  try {
+    return described(test::load_picture(file));
+  } catch (const DataError&) {
+    return "refused";
+  }
+}
+
+/// The formats that are decoded; MPO is a JPEG with more pictures behind it.
+bool is_read(const std::string& format) { return format == "JPEG" || format == "PNG" || format == "MPO"; }
+
+/// The tensors of a safetensors file of bytes: name -> offset and end.
+struct ByteTensors {
+  std::string file;
+  size_t data_start = 0;
+  Json header;
+
+  explicit ByteTensors(const path& where) : file(read_file(where)) {
+    uint64_t header_bytes = 0;
+    std::memcpy(&header_bytes, file.data(), 8);
+    data_start = 8 + header_bytes;
+    header = parse_json(std::string_view(file).substr(8, header_bytes), where.string());
+    header.erase("__metadata__");
+  }
+  std::span<const uint8_t> at(const std::string& name) const {
+    const Json& offsets = header.at(name).at("data_offsets");
+    const auto begin = offsets.at(0).get<size_t>();
+    return test::as_bytes(file).subspan(data_start + begin, offsets.at(1).get<size_t>() - begin);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Preprocessing: every JPEG and PNG gives the reference's bytes, every damaged file is refused",
+          "[image][golden]") {
+  const auto golden = test::golden_dir();
+  const auto data = test::data_dir();
+  if (!golden || !data) return test::say_skipped("preprocess.json", "golden and data");
+  std::map<std::string, int> left_out;
+  int equal = 0, refused = 0, pictures = 0, damaged = 0;
+  for (const Json& entry : parse_json(read_file(*golden / "preprocess.json"), "preprocess.json")) {
+    const std::string name = entry.at("file").get<std::string>();
+    const std::string got = outcome(*data / name);
+    const bool is_damaged = entry.contains("error");
+    const std::string format = is_damaged ? "" : entry.at("format").get<std::string>();
+    if (!is_damaged && !is_read(format)) ++left_out[format];
+    INFO(name);
+    const bool expect_refusal = is_damaged || !is_read(format);
+    CHECK(got == (expect_refusal ? "refused" : described(entry, "sha256")));
+    damaged += is_damaged;
+    refused += is_damaged && got == "refused";
+    pictures += !expect_refusal;
+    equal += !expect_refusal && got == described(entry, "sha256");
+  }
+  std::printf("preprocess.json: %d of %d pictures equal, %d of %d damaged files refused\n", equal, pictures, refused,
+              damaged);
+  for (const auto& [format, count] : left_out) std::printf("  left out: %d %s\n", count, format.c_str());
+  REQUIRE(pictures > 0);
+}
+
+TEST_CASE("Preprocessing: the pixels of the reference's pictures are the same bytes", "[image][golden]") {
+  const auto golden = test::golden_dir();
+  const auto data = test::data_dir();
+  if (!golden || !data) return test::say_skipped("preprocess_pixels.safetensors", "golden and data");
+  const ByteTensors tensors(*golden / "preprocess_pixels.safetensors");
+  int compared = 0;
+  double largest = 0.0;
+  for (const auto& [name, unused] : tensors.header.items()) {
+    const auto expected = tensors.at(name);
+    if (expected.size() != 224 * 224 * 3) FAIL(name << " has another shape");
+    if (outcome(*data / name) == "refused") {
+      std::printf("preprocess_pixels: left out %s\n", name.c_str());
+      continue;
+    }
+    const auto crop = clip_crop(test::load_picture(*data / name), 224);
+    for (size_t i = 0; i < crop.size(); ++i)
+      largest = std::max(largest, std::abs(double(crop[i]) - double(expected[i])));
+    ++compared;
+  }
+  test::report_difference(fmt::format("preprocess_pixels, {} pictures", compared), largest, 0.0);
+  REQUIRE(compared > 0);
+  REQUIRE(largest == 0.0);
+}
+
+TEST_CASE("Preprocessing: pictures in unusual modes and with damage come out as given", "[image][golden]") {
+  const auto cases = test::cases_dir();
+  if (!cases) return test::say_skipped("06_picture_modes_and_damage", "cases");
+  const path folder = *cases / "06_picture_modes_and_damage";
+  const Json values = parse_json(read_file(folder / "case.json"), "case.json").at("expected").at("values");
+  int good = 0;
+  for (const auto& [name, value] : values.items()) {
+    INFO(name);
+    const bool expect_crop = value.at("verdict") == "good" && is_read(value.at("format").get<std::string>());
+    CHECK(outcome(folder / name) == (expect_crop ? described(value, "crop_sha256") : "refused"));
+    good += expect_crop;
+  }
+  std::printf("case 06: %d crops equal, %d files refused\n", good, static_cast<int>(values.size()) - good);
+  REQUIRE(good > 0);
+}
+
+TEST_CASE("Preprocessing: sizes, offsets and crops of awkward pictures come out as given", "[image][golden]") {
+  const auto cases = test::cases_dir();
+  if (!cases) return test::say_skipped("07_resize_sizes", "cases");
+  const path folder = *cases / "07_resize_sizes";
+  for (const Json& entry : parse_json(read_file(folder / "sizes.json"), "sizes.json")) {
+    const CropGeometry got = crop_geometry(entry.at("width").get<int64_t>(), entry.at("height").get<int64_t>(), 224);
+    CHECK(Json({got.resized_width, got.resized_height}) == entry.at("resized"));
+    CHECK(Json({got.crop_left, got.crop_top}) == entry.at("crop_left_top"));
+  }
+  const Json case_json = parse_json(read_file(folder / "case.json"), "case.json");
+  const Json& pictures = case_json.at("expected").at("values").at("pictures");
+  for (const auto& [name, value] : pictures.items()) CHECK(outcome(folder / name) == described(value, "crop_sha256"));
+  REQUIRE(!pictures.empty());
+}
+
+TEST_CASE("Preprocessing: every hostile file decodes or is refused with a reason", "[image][golden]") {
+  const auto data = test::data_dir();
+  if (!data) return test::say_skipped("nasty pictures", "data");
+  int decoded = 0, refused = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(*data / "nasty")) {
+    if (!entry.is_regular_file()) continue;
+    (outcome(entry.path()) == "refused" ? refused : decoded) += 1;
+  }
+  std::printf("nasty: %d files decoded, %d refused\n", decoded, refused);
+  REQUIRE((decoded > 0 && refused > 0));
+}
+
+}  // namespace longclip
