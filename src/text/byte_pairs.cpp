@@ -3,7 +3,6 @@
 #include "text/byte_pairs.h"
 
 #include <algorithm>
-#include <array>
 #include <functional>
 #include <queue>
 #include <stdexcept>

@@ -3,7 +3,6 @@
 #include "text/html_entities.h"
 
 #include <algorithm>
-#include <charconv>
 #include <unordered_map>
 
 #include "text/embedded_text.h"

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+#include <functional>
 
 #include "base/error.h"
 #include "text/clean_text.h"
