@@ -134,8 +134,8 @@ Bytes bicubic_crop(const Picture& picture, const CropGeometry& geometry, int64_t
 
   const ResampleKernel& kernel = kernel_for(picture.mode);
   Bytes out(static_cast<size_t>(size * size * pixel_bytes));
-  // The order decides the rounding between the passes. Since version 13 Pillow begins with the rows of pictures
-  // whose height shrinks more than twice as much (in pixels) as their width.
+  // The order decides the rounding between the passes. Pillow 13 begins with the vertical pass where the height
+  // shrinks by more than twice as many pixels as the width.
   const int64_t shrink_x = picture.width - geometry.resized_width;
   const int64_t shrink_y = picture.height - geometry.resized_height;
   if (shrink_y > 0 && shrink_y > 2 * shrink_x) {
@@ -201,8 +201,9 @@ CropGeometry crop_geometry(int64_t width, int64_t height, int64_t size) {
 
 std::vector<uint8_t> clip_crop(const Picture& picture, int64_t size) {
   require<std::invalid_argument>(size >= 1 && size <= 16384, "a crop of {} pixels; 1 to 16384 are possible", size);
-  const int64_t expected_bytes = picture.width * picture.height * bytes_per_pixel(picture.mode);
-  const bool sound = picture.width >= 1 && picture.height >= 1 && std::cmp_equal(picture.bytes.size(), expected_bytes);
+  const bool has_size = picture.width >= 1 && picture.height >= 1 && std::max(picture.width, picture.height) <= INT_MAX;
+  const auto pixels = static_cast<uint64_t>(picture.width) * static_cast<uint64_t>(picture.height);
+  const bool sound = has_size && picture.bytes.size() == pixels * static_cast<uint64_t>(bytes_per_pixel(picture.mode));
   require<std::invalid_argument>(sound, "a picture of {} x {} with {} bytes", picture.width, picture.height,
                                  picture.bytes.size());
   const CropGeometry geometry = crop_geometry(picture.width, picture.height, size);
