@@ -1,0 +1,171 @@
+// dist/communicator.cpp -- TCPStore, one process group, and the few collectives a run needs.
+#include "dist/communicator.h"
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+
+#include <cstring>
+
+#include "base/error.h"
+#include "dist/backends.h"
+
+namespace longclip {
+namespace {
+
+c10::intrusive_ptr<c10d::Store> meet(const LaunchInfo& launch, std::chrono::milliseconds timeout) {
+  c10d::TCPStoreOptions options;
+  options.port = static_cast<uint16_t>(launch.master_port);
+  options.isServer = !launch.agent_serves_store && launch.rank == 0;
+  options.timeout = timeout;
+  if (!launch.agent_serves_store) options.numWorkers = static_cast<size_t>(launch.world_size);
+  auto store = c10::make_intrusive<c10d::TCPStore>(launch.master_address, options);
+  // torchrun keeps one store over restarts: without a prefix a late rank meets its dead predecessor's address.
+  return c10::make_intrusive<c10d::PrefixStore>("longclip/" + launch.run_id + "/attempt_" + launch.attempt, store);
+}
+
+}  // namespace
+
+struct Communicator::State {
+  c10::intrusive_ptr<c10d::Store> store;
+  c10::intrusive_ptr<c10d::Backend> backend;
+  c10::intrusive_ptr<c10d::ProcessGroup> group;
+  at::Device device = at::kCPU;
+};
+
+Communicator::Communicator(LaunchInfo launch, std::unique_ptr<State> state) : launch_(std::move(launch)), state_(std::move(state)) {}
+Communicator::Communicator(Communicator&&) noexcept = default;
+Communicator& Communicator::operator=(Communicator&&) noexcept = default;
+Communicator::~Communicator() {
+  if (state_ && state_->backend) state_->backend->shutdown();
+}
+
+Communicator Communicator::connect(const LaunchInfo& launch, const DistributedConfig& config, at::Device device) {
+  auto state = std::make_unique<State>();
+  state->device = device;
+  if (launch.world_size == 1) return {launch, std::move(state)};
+  const bool nccl = config.backend == Backend::kNccl || (config.backend == Backend::kAuto && device.is_cuda());
+  require<InputError>(nccl == device.is_cuda(), "distributed.backend: {} needs tensors on {}, this run computes on {}", nccl ? "nccl" : "gloo",
+                      nccl ? "a GPU" : "the CPU", device.str());
+  const std::chrono::milliseconds timeout = std::chrono::seconds(config.timeout_seconds);
+  try {
+    state->store = meet(launch, timeout);
+    const BackendRequest request{state->store, launch, timeout};
+#ifdef LONGCLIP_WITH_CUDA
+    state->backend = nccl ? make_nccl_backend(request) : make_gloo_backend(request);
+#else
+    state->backend = make_gloo_backend(request);
+#endif
+    const auto type = nccl ? c10d::ProcessGroup::BackendType::NCCL : c10d::ProcessGroup::BackendType::GLOO;
+    state->group = c10::make_intrusive<c10d::ProcessGroup>(state->store, static_cast<int>(launch.rank), static_cast<int>(launch.world_size));
+    state->group->setDefaultBackend(type);
+    state->group->setBackend(device.type(), type, state->backend);
+  } catch (const c10::Error& error) {
+    fail<DistError>("rank {} of {} could not meet the others at {}:{}: {}", launch.rank, launch.world_size, launch.master_address,
+                    launch.master_port, error.what_without_backtrace());
+  }
+  Communicator comm(launch, std::move(state));
+  comm.barrier();  // backends connect at the first collective: fail here, not in the first step
+  return comm;
+}
+
+c10d::ProcessGroup* Communicator::group_or_null() const { return state_->group.get(); }
+
+template <class Collective>
+void Communicator::run(const char* name, Collective&& collective) {
+  try {
+    collective()->wait();
+  } catch (const c10::Error& error) {
+    fail<DistError>("rank {}: {} failed: {}", launch_.rank, name, error.what_without_backtrace());
+  } catch (const std::runtime_error& error) {  // Gloo's own exceptions
+    fail<DistError>("rank {}: {} failed: {}", launch_.rank, name, error.what());
+  }
+}
+
+at::Tensor Communicator::all_gather_rows(const at::Tensor& rows) {
+  if (world_size() == 1) return rows;
+  at::Tensor input = rows.contiguous();
+  std::vector<int64_t> shape = input.sizes().vec();
+  shape[0] *= world_size();
+  at::Tensor all = at::empty(shape, input.options());
+  run("all-gather", [&] { return state_->group->_allgather_base(all, input); });
+  return all;
+}
+
+at::Tensor Communicator::reduce_scatter_rows(const at::Tensor& rows) {
+  if (world_size() == 1) return rows;
+  at::Tensor input = rows.contiguous();
+  std::vector<int64_t> shape = input.sizes().vec();
+  shape[0] /= world_size();
+  at::Tensor mine = at::empty(shape, input.options());
+  run("reduce-scatter", [&] { return state_->group->_reduce_scatter_base(mine, input); });
+  return mine;
+}
+
+void Communicator::all_reduce_sum(at::Tensor& tensor) {
+  if (world_size() == 1) return;
+  std::vector<at::Tensor> tensors{tensor};
+  run("all-reduce", [&] { return state_->group->allreduce(tensors); });
+}
+
+int64_t Communicator::all_reduce_max(int64_t value) {
+  if (world_size() == 1) return value;
+  std::vector<at::Tensor> tensors{at::tensor({value}, at::kLong).to(state_->device)};
+  c10d::AllreduceOptions options;
+  options.reduceOp = c10d::ReduceOp::MAX;
+  run("all-reduce", [&] { return state_->group->allreduce(tensors, options); });
+  return tensors[0].item<int64_t>();
+}
+
+std::vector<double> Communicator::all_reduce_mean(std::vector<double> values) {
+  if (world_size() == 1) return values;
+  at::Tensor sum = at::tensor(values, at::kDouble).to(state_->device);
+  all_reduce_sum(sum);
+  const at::Tensor mean = sum.div(world_size()).cpu();
+  std::memcpy(values.data(), mean.const_data_ptr<double>(), values.size() * sizeof(double));
+  return values;
+}
+
+void Communicator::broadcast(std::vector<at::Tensor>& tensors) {
+  if (world_size() == 1) return;
+  for (at::Tensor& tensor : tensors) {
+    std::vector<at::Tensor> one{tensor};
+    run("broadcast", [&] { return state_->group->broadcast(one); });
+  }
+}
+
+std::string Communicator::broadcast(const std::string& text) {
+  if (world_size() == 1) return text;
+  const int64_t size = all_reduce_max(rank() == 0 ? static_cast<int64_t>(text.size()) : 0);
+  at::Tensor bytes = at::empty({std::max<int64_t>(size, 1)}, at::kByte);
+  if (rank() == 0) std::memcpy(bytes.mutable_data_ptr<uint8_t>(), text.data(), text.size());
+  std::vector<at::Tensor> tensors{bytes.to(state_->device)};
+  broadcast(tensors);
+  const at::Tensor received = tensors[0].cpu();
+  return {reinterpret_cast<const char*>(received.const_data_ptr<uint8_t>()), static_cast<size_t>(size)};
+}
+
+std::vector<std::string> Communicator::all_gather_text(const std::string& text) {
+  if (world_size() == 1) return {text};
+  const int64_t longest = all_reduce_max(static_cast<int64_t>(text.size()));
+  at::Tensor row = at::zeros({1, longest + 8}, at::kByte);  // its size, then its bytes
+  const auto size = static_cast<int64_t>(text.size());
+  std::memcpy(row.mutable_data_ptr<uint8_t>(), &size, sizeof size);
+  std::memcpy(row.mutable_data_ptr<uint8_t>() + sizeof size, text.data(), text.size());
+  const at::Tensor rows = all_gather_rows(row.to(state_->device)).cpu();
+  std::vector<std::string> texts;
+  for (int64_t i = 0; i < world_size(); ++i) {
+    const auto* bytes = rows.const_data_ptr<uint8_t>() + i * rows.size(1);
+    int64_t length = 0;
+    std::memcpy(&length, bytes, sizeof length);
+    texts.emplace_back(reinterpret_cast<const char*>(bytes) + sizeof length, static_cast<size_t>(length));
+  }
+  return texts;
+}
+
+void Communicator::barrier() { all_reduce_max(0); }
+
+}  // namespace longclip

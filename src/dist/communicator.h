@@ -1,0 +1,64 @@
+#pragma once
+// dist/communicator.h -- the ranks of a run and what they say to each other, over c10d (NCCL on CUDA, Gloo on CPU).
+// A function is collective if and only if it takes a Communicator&. A world of one needs no launcher and sends nothing.
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dist/dist_config.h"
+#include "dist/launch_info.h"
+
+namespace c10d {
+class ProcessGroup;
+}
+
+namespace longclip {
+
+/// Every method but rank() and world_size() is collective: all ranks call it in the same order. A failed collective
+/// throws DistError that names it and this rank.
+class Communicator {
+ public:
+  /// Meets the other ranks. `device`: where the tensors of collectives live.
+  static Communicator connect(const LaunchInfo& launch, const DistributedConfig& config, at::Device device);
+  ~Communicator();
+  Communicator(Communicator&&) noexcept;
+  Communicator& operator=(Communicator&&) noexcept;
+
+  int64_t rank() const { return launch_.rank; }
+  int64_t world_size() const { return launch_.world_size; }
+
+  /// rows [B, ...] of each rank -> [world_size * B, ...], rank-major. No gradient.
+  at::Tensor all_gather_rows(const at::Tensor& rows);
+  /// [world_size * B, ...] of each rank -> this rank's B rows of the sum over ranks.
+  at::Tensor reduce_scatter_rows(const at::Tensor& rows);
+  /// Sum over ranks, in place.
+  void all_reduce_sum(at::Tensor& tensor);
+  /// The largest value of all ranks.
+  int64_t all_reduce_max(int64_t value);
+  /// Mean over ranks of each number.
+  std::vector<double> all_reduce_mean(std::vector<double> values);
+  /// Rank 0's tensors, in place.
+  void broadcast(std::vector<at::Tensor>& tensors);
+  /// Rank 0's text.
+  std::string broadcast(const std::string& text);
+  /// The text of each rank, in rank order.
+  std::vector<std::string> all_gather_text(const std::string& text);
+  void barrier();
+
+  /// The c10d group, for the gradient reducer; null in a world of one.
+  c10d::ProcessGroup* group_or_null() const;
+
+ private:
+  struct State;
+  Communicator(LaunchInfo launch, std::unique_ptr<State> state);
+  template <class Collective>
+  void run(const char* name, Collective&& collective);
+
+  LaunchInfo launch_;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace longclip

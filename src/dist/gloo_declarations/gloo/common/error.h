@@ -1,0 +1,1 @@
+#pragma once  // declarations for ProcessGroupGloo.hpp, see README.md

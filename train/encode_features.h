@@ -1,0 +1,33 @@
+#pragma once
+// train/encode_features.h -- features of many pictures or texts without gradient, for evaluation and `longclip encode`.
+// Shapes: K pictures, M texts, E joint embedding.
+
+#include <string>
+#include <vector>
+
+#include "model/clip.h"
+#include "text/tokenizer.h"
+
+namespace longclip {
+
+struct EncodeOptions {
+  ForwardOptions forward;
+  int64_t items_per_batch = 64;
+  int64_t workers = 1;
+  int64_t max_image_pixels = 178'956'970;
+  bool show_progress = false;
+};
+
+/// Unit rows image_KE, float32 on the CPU, in the order of `files`. Throws DataError naming a missing or broken picture,
+/// Stopped after a signal. Collective: no.
+at::Tensor encode_pictures(const Clip& model, const std::vector<std::string>& files, const EncodeOptions& options);
+
+/// Unit rows text_ME, float32 on the CPU, and how many texts were cut to the model's context. Throws DataError if the
+/// model's vocabulary is not CLIP's. Collective: no.
+struct EncodedTexts {
+  at::Tensor text_ME;
+  int64_t truncated = 0;
+};
+EncodedTexts encode_texts(const Clip& model, const std::vector<std::string>& texts, const EncodeOptions& options);
+
+}  // namespace longclip

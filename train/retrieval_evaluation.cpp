@@ -1,0 +1,67 @@
+// train/retrieval_evaluation.cpp -- see train/retrieval_evaluation.h
+#include "train/retrieval_evaluation.h"
+
+#include <ATen/ops/constant_pad_nd.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "data/retrieval_set.h"
+
+namespace longclip {
+namespace {
+
+/// This rank's contiguous share of `items`; shares differ by at most one batch of padding.
+std::vector<std::string> share_of(const std::vector<std::string>& items, Communicator& comm) {
+  const auto total = static_cast<int64_t>(items.size());
+  const int64_t each = (total + comm.world_size() - 1) / comm.world_size();
+  const int64_t first = std::min(comm.rank() * each, total), last = std::min(first + each, total);
+  return {items.begin() + first, items.begin() + last};
+}
+
+/// Features of all items from every rank's share.
+at::Tensor join_shares(const at::Tensor& mine_nE, int64_t total, const at::Device& device, Communicator& comm) {
+  if (comm.world_size() == 1) return mine_nE;
+  const int64_t each = (total + comm.world_size() - 1) / comm.world_size();
+  const at::Tensor padded = at::constant_pad_nd(mine_nE, {0, 0, 0, each - mine_nE.size(0)});
+  return comm.all_gather_rows(padded.to(device)).narrow(0, 0, total).cpu();
+}
+
+}  // namespace
+
+ScoresByCaptions evaluate_retrieval(const Clip& model, const RetrievalConfig& config, const EncodeOptions& options, bool bad_lines_allowed,
+                                    Communicator& comm) {
+  ScoresByCaptions scores;
+  std::vector<std::string> encoded_files;
+  at::Tensor image_KE;
+  for (const CaptionKind kind : {CaptionKind::kLong, CaptionKind::kShort}) {
+    const bool is_long = kind == CaptionKind::kLong;
+    if (config.captions != RetrievalCaptions::kBoth && (config.captions == RetrievalCaptions::kLong) != is_long) continue;
+    const RetrievalSet set = load_retrieval_set(config, kind, bad_lines_allowed);
+    for (const BadRow& row : set.skipped) log_warning("{}:{}: left out of the evaluation: {}", row.source, row.line, row.reason);
+    if (set.picture_files != encoded_files) {  // usually the same pictures serve both kinds
+      encoded_files = set.picture_files;
+      image_KE = join_shares(encode_pictures(model, share_of(set.picture_files, comm), options), static_cast<int64_t>(set.picture_files.size()),
+                             model.device(), comm);
+    }
+    const EncodedTexts texts = encode_texts(model, share_of(set.captions, comm), options);
+    if (texts.truncated > 0) log_warning("{} captions are longer than the model's {} positions and were cut", texts.truncated, model.architecture().context_length);
+    const at::Tensor text_ME = join_shares(texts.text_ME, static_cast<int64_t>(set.captions.size()), model.device(), comm);
+    scores[is_long ? "long" : "short"] = retrieval_recalls(image_KE, text_ME, set.picture_of_caption);
+  }
+  return scores;
+}
+
+Json to_metrics(const std::string& name, const ScoresByCaptions& scores) {
+  Json metrics;
+  for (const auto& [captions, recalls] : scores) {
+    const std::string prefix = "eval_" + name + (scores.size() > 1 ? "_" + captions : "");
+    for (size_t i = 0; i < recalls.ks.size(); ++i) {
+      const std::string at_k = "_R@" + std::to_string(recalls.ks[i]);
+      metrics[prefix + "_i2t" + at_k] = recalls.image_to_text[i];
+      metrics[prefix + "_t2i" + at_k] = recalls.text_to_image[i];
+    }
+  }
+  return metrics;
+}
+
+}  // namespace longclip

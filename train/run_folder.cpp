@@ -1,0 +1,97 @@
+// train/run_folder.cpp -- see train/run_folder.h
+#include "train/run_folder.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+
+namespace longclip {
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string list_differences(const std::vector<ConfigDifference>& differences) {
+  std::string text;
+  for (const ConfigDifference& difference : differences) {
+    text += fmt::format("\n  {}: {} before, {} now", difference.key, difference.before, difference.now);
+  }
+  return text;
+}
+
+void check_same_experiment(const RunConfig& config, const Checkpoint& checkpoint) {
+  if (checkpoint.state.config_hash == config_hash(config)) return;
+  const fs::path before = config.run.dir / "config.yaml";
+  std::vector<ConfigDifference> differences;
+  if (fs::exists(before)) differences = resume_differences(load_run_config(before), config);
+  fail<InputError>("{}: holds another experiment; give run.dir another folder, or make these keys equal again:{}", config.run.dir.string(),
+                   list_differences(differences));
+}
+
+/// A folder with files that are not a run's is left alone.
+void check_is_run_folder_or_empty(const fs::path& dir) {
+  std::error_code absent;
+  for (const auto& entry : fs::directory_iterator(dir, absent)) {
+    const std::string name = entry.path().filename().string();
+    const bool ours = name == "config.yaml" || name == "log.txt" || name == "metrics.jsonl" || name == "bad_samples.jsonl" || name == "tb" ||
+                      name == "checkpoints" || name == "report.html";
+    require<InputError>(ours, "{}: holds '{}', which is not of a run; give run.dir another folder", dir.string(), name);
+  }
+}
+
+Checkpoint load_from(const fs::path& folder) {
+  if (fs::exists(folder / "state.json")) return load_checkpoint(folder);
+  std::optional<Checkpoint> newest = load_newest_checkpoint(folder);
+  require<InputError>(newest.has_value(), "{}: holds no checkpoint to resume from", folder.string());
+  return std::move(*newest);
+}
+
+bool due(const Json& metrics, const LogConfig& config) { return metrics.at("step").get<int64_t>() % config.every_steps == 0; }
+
+}  // namespace
+
+ResumeChoice ResumeChoice::parse(const std::string& text) {
+  if (text == "auto") return {};
+  if (text == "never") return {.mode = Mode::kNever, .from = {}};
+  require<InputError>(fs::is_directory(text), "--resume {}: is neither auto, never, nor a folder that exists", text);
+  return {.mode = Mode::kFrom, .from = text};
+}
+
+std::optional<Checkpoint> find_checkpoint(const RunConfig& config, const ResumeChoice& resume) {
+  check_is_run_folder_or_empty(config.run.dir);
+  const bool used = !list_checkpoints(config.run.dir).empty();
+  if (resume.mode == ResumeChoice::Mode::kNever) {
+    require<InputError>(!used && !fs::exists(config.run.dir / "metrics.jsonl"),
+                        "{}: was used before, and --resume never starts afresh only in a new folder; remove it or change run.dir", config.run.dir.string());
+    return std::nullopt;
+  }
+  if (resume.mode == ResumeChoice::Mode::kFrom) {
+    Checkpoint checkpoint = load_from(resume.from);
+    check_same_experiment(config, checkpoint);
+    return checkpoint;
+  }
+  std::optional<Checkpoint> newest = load_newest_checkpoint(config.run.dir);
+  if (newest) check_same_experiment(config, *newest);
+  return newest;
+}
+
+RunLogs::RunLogs(const RunConfig& config, int64_t completed_steps)
+    : config_(config.log), metrics_((fs::create_directories(config.run.dir), config.run.dir / "metrics.jsonl")) {
+  write_file_atomically(config.run.dir / "config.yaml", dump_config(config));
+  add_log_file(config.run.dir / "log.txt");
+  metrics_.drop_after(completed_steps);
+  if (config.log.tensorboard) tensorboard_.emplace(config.run.dir / "tb", completed_steps);
+}
+
+void RunLogs::write_step(const Json& metrics) {
+  metrics_.append(metrics);
+  Scalars scalars;
+  std::string line;
+  for (const auto& [key, value] : metrics.items()) {
+    if (value.is_number() && key != "step") scalars.emplace_back(key, value.get<double>());
+    line += (line.empty() ? "" : " ") + key + "=" + (value.is_number_float() ? fmt::format("{:.6g}", value.get<double>()) : value.dump());
+  }
+  if (tensorboard_) tensorboard_->add_scalars(metrics.at("step").get<int64_t>(), scalars);
+  if (due(metrics, config_)) log_info("{}", line);
+}
+
+}  // namespace longclip

@@ -1,0 +1,44 @@
+#pragma once
+// train/run_folder.h -- the folder of a run: whose it is, what to continue from, and its logs.
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "checkpoint/checkpoint_folder.h"
+#include "data/bad_sample_log.h"
+#include "report/metrics_log.h"
+#include "report/tensorboard.h"
+#include "train/run_config.h"
+
+namespace longclip {
+
+/// How `longclip train` treats a folder that was used before.
+struct ResumeChoice {
+  enum class Mode { kAuto, kNever, kFrom } mode = Mode::kAuto;
+  std::filesystem::path from;  ///< kFrom: another run folder or one checkpoint of it
+
+  /// "auto", "never" or a folder. Throws InputError where the folder is not there.
+  static ResumeChoice parse(const std::string& text);
+};
+
+/// The checkpoint to continue from, or nothing for a fresh start. Throws InputError for a folder of another experiment
+/// (with the keys that differ), for `never` on a used folder, and for a folder that holds something else.
+std::optional<Checkpoint> find_checkpoint(const RunConfig& config, const ResumeChoice& resume);
+
+/// The files that rank 0 writes while the run goes on. Other ranks hold none.
+class RunLogs {
+ public:
+  /// Makes the folder, writes config.yaml, opens the logs and drops what stands after `completed_steps`.
+  RunLogs(const RunConfig& config, int64_t completed_steps);
+  /// One line of metrics.jsonl, its numbers as TensorBoard scalars, and a line on the terminal when one is due.
+  void write_step(const Json& metrics);
+
+ private:
+  LogConfig config_;
+  MetricsLog metrics_;
+  std::optional<TensorBoardWriter> tensorboard_;
+};
+
+}  // namespace longclip

@@ -1,0 +1,104 @@
+// train/trainer.cpp -- the whole of training, in the order it happens. What surrounds it (construction, resume, accounts)
+// is in train/trainer_setup.cpp and train/trainer_records.cpp.   [all] = every rank must reach it
+#include "train/trainer.h"
+
+#include <ATen/core/grad_mode.h>
+
+#include <cmath>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "dist/gather.h"
+#include "loss/coarse_features.h"
+
+namespace longclip {
+
+void Trainer::run() {
+  while (state_.step < last_step_ && !stop_agreed()) {                        // [all]
+    const double started_seconds = monotonic_seconds();
+    const PairBatch batch = loader_->next();
+    const StepReport report = train_step(batch);                              // [all]
+    Json metrics = account(batch, report, monotonic_seconds() - started_seconds);  // [all]
+    if (eval_due()) metrics.update(evaluate());                               // [all]
+    if (logs_) logs_->write_step(metrics);
+    if (checkpoint_due()) save();                                             // [all] agrees; rank 0 writes
+  }
+  if (saved_step_ != state_.step) save();                                     // last step, or a signal: never lost
+  if (stop_code_ != 0) throw Stopped(stop_code_, fmt::format("stopped by a signal after step {}; the checkpoint is saved", state_.step));
+}
+
+StepReport Trainer::train_step(const PairBatch& batch) {
+  StepReport report;
+  report.lr = schedule_.at(state_.step);                                      // pure function of the step: resume is exact
+  report.logit_scale = model_.logit_scale().item<double>();
+  optimizer_->zero_grad();
+
+  StepFeatures encoded(model_, batch, step_options_);                         // image_BE, long_BE, short_BE; unit rows
+  Features mine = add_local_coarse(encoded.features(), report);
+  const Features all = gather(mine, report);                                  // [all] the rows of every rank, one collective
+  const LossTerms loss = long_clip_loss(mine, all, model_.logit_scale(), comm_.rank(), config_.loss);
+  encoded.backward(loss.total, *reducer_);                                    // [all] gradients become the mean over ranks
+
+  report.num_tokens = encoded.num_tokens();
+  report.grad_norm = optimizer_->grad_norm();
+  apply(loss, report);                                                        // [all] same verdict on every rank
+  return report;
+}
+
+namespace {
+
+/// Which features are made coarse for the second term.
+std::vector<std::pair<at::Tensor Features::*, at::Tensor Features::*>> coarse_pairs(const LossConfig& config) {
+  std::vector<std::pair<at::Tensor Features::*, at::Tensor Features::*>> pairs;
+  if (config.short_weight == 0) return pairs;
+  const PcmSide side = config.pcm.side;
+  if (side == PcmSide::kText || side == PcmSide::kBoth) pairs.emplace_back(&Features::long_text, &Features::coarse_long_text);
+  if (side == PcmSide::kImage || side == PcmSide::kBoth) pairs.emplace_back(&Features::image, &Features::coarse_image);
+  return pairs;
+}
+
+void make_coarse(Features& features, const LossConfig& config, StepReport& report) {
+  for (const auto& [fine, coarse] : coarse_pairs(config)) {
+    const CoarseFeatures made = coarse_features(features.*fine, {config.pcm.components, config.pcm.energy});
+    features.*coarse = made.coarse_nE;
+    report.pcm_energy = made.retained_energy;
+  }
+}
+
+}  // namespace
+
+Features Trainer::add_local_coarse(Features mine, StepReport& report) const {
+  if (config_.loss.pcm.scope == PcmScope::kLocal) make_coarse(mine, config_.loss, report);
+  return mine;
+}
+
+Features Trainer::gather(Features& mine, StepReport& report) {
+  const std::vector<at::Tensor> rows =
+      gather_with_grad({mine.image, mine.long_text, mine.short_text, mine.coarse_image, mine.coarse_long_text}, comm_);
+  Features all{rows[0], rows[1], rows[2], rows[3], rows[4]};
+  if (config_.loss.pcm.scope == PcmScope::kGlobal) {
+    make_coarse(all, config_.loss, report);
+    const int64_t pairs = mine.image.size(0);
+    for (const auto& [fine, coarse] : coarse_pairs(config_.loss)) mine.*coarse = (all.*coarse).narrow(0, comm_.rank() * pairs, pairs);
+  }
+  return all;
+}
+
+void Trainer::apply(const LossTerms& loss, StepReport& report) {
+  const std::vector<double> means = comm_.all_reduce_mean({loss.total.item<double>(), loss.long_term.item<double>(),
+                                                           loss.short_term.item<double>(), report.pcm_energy});
+  report.loss = means[0];
+  report.loss_long = means[1];
+  report.loss_short = means[2];
+  report.pcm_energy = means[3];
+  report.applied = std::isfinite(report.loss) && std::isfinite(report.grad_norm);
+  if (!report.applied) return;
+  const auto& max_norm = config_.optim.max_grad_norm;
+  if (max_norm && report.grad_norm > *max_norm) optimizer_->scale_grads(*max_norm / report.grad_norm);
+  optimizer_->step(report.lr);
+  const auto& max_scale = config_.loss.max_logit_scale;
+  if (max_scale && model_.logit_scale().item<double>() > *max_scale) model_.set_logit_scale(*max_scale);
+}
+
+}  // namespace longclip

@@ -1,0 +1,88 @@
+#pragma once
+// train/trainer.h -- a run from its config to its last checkpoint. [all] marks what every rank must reach.
+
+#include <memory>
+#include <optional>
+
+#include "checkpoint/checkpoint_folder.h"
+#include "data/bad_sample_log.h"
+#include "data/batch_loader.h"
+#include "dist/communicator.h"
+#include "dist/grad_reducer.h"
+#include "loss/long_clip_loss.h"
+#include "model/clip.h"
+#include "optim/adamw.h"
+#include "optim/lr_schedule.h"
+#include "train/run_config.h"
+#include "train/run_folder.h"
+#include "train/step_features.h"
+
+namespace longclip {
+
+/// What one step did: one line of metrics.jsonl. Losses, energy and counts are over all ranks.
+struct StepReport {
+  double lr = 0;
+  double logit_scale = 0;  ///< as used in the step
+  double loss = 0, loss_long = 0, loss_short = 0;
+  double grad_norm = 0;  ///< before clipping
+  double pcm_energy = 1;
+  int64_t num_tokens = 0;
+  bool applied = false;  ///< false: a loss or gradient was not finite, and nothing was changed
+};
+
+/// REQUIRES: `comm` outlives it; one Trainer a process.
+class Trainer {
+ public:
+  /// [all] Opens data, model and run folder, and takes up the checkpoint that `resume` finds.
+  Trainer(RunConfig config, const ResumeChoice& resume, Communicator& comm, at::Device device);
+  /// [all] Trains to the end, or until a signal: saves, then throws Stopped.
+  void run();
+
+  const RunState& state() const { return state_; }
+  int64_t total_steps() const { return total_steps_; }
+
+ private:
+  Trainer(RunConfig config, const std::optional<Checkpoint>& checkpoint, Communicator& comm, at::Device device);
+  StepReport train_step(const PairBatch& batch);                                      // [all]
+  Features add_local_coarse(Features mine, StepReport& report) const;
+  Features gather(Features& mine, StepReport& report);                                // [all]
+  void apply(const LossTerms& loss, StepReport& report);                              // [all]
+  Json account(const PairBatch& batch, const StepReport& report, double step_seconds);  // [all]
+  Json evaluate();                                                                    // [all]
+  void save();
+  void restore(const std::optional<Checkpoint>& checkpoint);
+  bool stop_agreed();                                                                 // [all]
+  bool eval_due() const;
+  bool checkpoint_due();                                                              // [all]
+  void say_plan() const;
+
+  const RunConfig config_;
+  Communicator& comm_;
+  const at::Device device_;
+  Clip model_;
+  RunState state_;
+  std::unique_ptr<PairDataset> dataset_;
+  std::unique_ptr<AdamW> optimizer_;
+  std::unique_ptr<GradReducer> reducer_;
+  std::unique_ptr<BatchLoader> loader_;
+  std::unique_ptr<RunLogs> logs_;              // rank 0
+  std::unique_ptr<BadSampleLog> bad_samples_;  // every rank counts, rank 0 writes
+  StepOptions step_options_;
+  LrSchedule schedule_;
+  int64_t total_steps_ = 0;
+  int64_t last_step_ = 0;    // total_steps_, or run.stop_after_steps
+  int64_t saved_step_ = -1;  // of the newest checkpoint
+  double saved_seconds_ = 0;
+  int stop_code_ = 0;
+};
+
+/// The device that run.device asks for, and this rank's GPU. Throws InputError where there is none.
+at::Device choose_device(DeviceChoice choice, int64_t local_rank);
+
+/// Threads that prepare data on this rank: `workers`, or its share of the processor cores.
+int64_t choose_workers(const std::optional<int64_t>& workers, const Communicator& comm);
+
+/// The model of config.model.init on the CPU. Throws InputError for one with 77 or fewer text positions, unless allowed.
+Clip load_initial_model(const ModelConfig& config);
+
+}  // namespace longclip

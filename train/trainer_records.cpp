@@ -1,0 +1,119 @@
+// train/trainer_records.cpp -- what a Trainer writes down: metrics, bad samples, evaluations, checkpoints; and when.
+#include <cmath>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "base/signals.h"
+#include "model/clip.h"
+#include "train/retrieval_evaluation.h"
+#include "train/trainer.h"
+
+namespace longclip {
+namespace {
+
+/// Bad rows of all ranks in the order of their positions, on every rank. Collective.
+std::vector<BadRow> gather_bad_rows(const std::vector<BadRow>& mine, Communicator& comm) {
+  if (comm.world_size() == 1) return mine;
+  Json json = Json::array();
+  for (const BadRow& row : mine) json.push_back({row.source, row.line, row.image, row.reason});
+  std::vector<BadRow> all;
+  for (const std::string& text : comm.all_gather_text(json.empty() ? "" : json.dump())) {
+    if (text.empty()) continue;
+    for (const Json& row : Json::parse(text)) all.push_back({row[0], row[1], row[2], row[3]});
+  }
+  return all;
+}
+
+/// Which number stopped being finite, for the message.
+std::string culprit(const StepReport& report) {
+  if (!std::isfinite(report.loss_long)) return "the loss of the long captions";
+  if (!std::isfinite(report.loss_short)) return "the loss of the short captions";
+  return "the gradient";
+}
+
+}  // namespace
+
+Json Trainer::account(const PairBatch& batch, const StepReport& report, double step_seconds) {
+  state_.step += 1;
+  state_.epoch = batch.epoch;
+  bad_samples_->add(gather_bad_rows(batch.skipped, comm_));
+  state_.bad_samples = bad_samples_->count();
+  state_.skipped_steps += report.applied ? 0 : 1;
+  state_.skipped_steps_in_a_row = report.applied ? 0 : state_.skipped_steps_in_a_row + 1;
+  if (!report.applied) {
+    log_warning("step {}: {} is not finite, so the step was skipped ({} in a row)", state_.step, culprit(report), state_.skipped_steps_in_a_row);
+  }
+  if (state_.skipped_steps_in_a_row >= config_.optim.max_skipped_steps) {
+    save();  // the weights are those of the last good step
+    fail<std::runtime_error>("step {}: {} was not finite for {} steps in a row (optim.max_skipped_steps); the weights before them are saved",
+                             state_.step, culprit(report), state_.skipped_steps_in_a_row);
+  }
+  const auto ranks = static_cast<double>(comm_.world_size());
+  const std::vector<double> means = comm_.all_reduce_mean(
+      {static_cast<double>(report.num_tokens), static_cast<double>(batch.counts.truncated_long + batch.counts.truncated_short), batch.wait_seconds});
+  const int64_t pairs = config_.data.pairs_per_step;
+  return {{"step", state_.step},
+          {"epoch", state_.epoch},
+          {"loss", report.loss},
+          {"loss_long", report.loss_long},
+          {"loss_short", report.loss_short},
+          {"lr", report.lr},
+          {"logit_scale", report.logit_scale},
+          {"grad_norm", report.grad_norm},
+          {"pcm_energy", report.pcm_energy},
+          {"skipped", !report.applied},
+          {"pairs", pairs},
+          {"pairs_per_second", static_cast<double>(pairs) / step_seconds},
+          {"step_seconds", step_seconds},
+          {"data_wait_seconds", means[2]},
+          {"tokens", std::llround(means[0] * ranks)},
+          {"truncated", std::llround(means[1] * ranks)}};
+}
+
+bool Trainer::stop_agreed() {
+  stop_code_ = static_cast<int>(comm_.all_reduce_max(stop_requested()));
+  return stop_code_ != 0;
+}
+
+bool Trainer::eval_due() const {
+  if (config_.eval.retrieval.empty()) return false;
+  const int64_t every = config_.eval.every_steps;
+  return state_.step == total_steps_ || (every > 0 && state_.step % every == 0);
+}
+
+Json Trainer::evaluate() {
+  const EncodeOptions options{.forward = step_options_.forward,
+                              .items_per_batch = config_.eval.pairs_per_batch,
+                              .workers = choose_workers(config_.data.workers, comm_),
+                              .max_image_pixels = config_.data.max_image_pixels};
+  Json metrics;
+  for (const RetrievalConfig& set : config_.eval.retrieval) {
+    metrics.update(to_metrics(set.name, evaluate_retrieval(model_, set, options, /*bad_lines_allowed=*/true, comm_)));
+  }
+  return metrics;
+}
+
+bool Trainer::checkpoint_due() {
+  const CheckpointConfig& config = config_.checkpoint;
+  if (config.every_steps > 0 && state_.step % config.every_steps == 0) return true;
+  if (config.every_minutes == 0) return false;
+  const bool time_is_up = monotonic_seconds() - saved_seconds_ >= 60.0 * static_cast<double>(config.every_minutes);
+  return comm_.all_reduce_max(time_is_up) != 0;  // clocks differ: all ranks follow the first
+}
+
+void Trainer::save() {
+  if (comm_.rank() == 0) {
+    save_checkpoint(config_.run.dir, {.model = model_.weights(),
+                                      .architecture = to_json(model_.architecture()),
+                                      .optimizer = optimizer_->state(),
+                                      .state = state_,
+                                      .config_yaml = dump_config(config_)});
+    remove_old_checkpoints(config_.run.dir, config_.checkpoint);
+    log_info("saved the checkpoint of step {}", state_.step);
+  }
+  saved_step_ = state_.step;
+  saved_seconds_ = monotonic_seconds();
+}
+
+}  // namespace longclip

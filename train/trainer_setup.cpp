@@ -1,0 +1,167 @@
+// train/trainer_setup.cpp -- what a Trainer is made of, and how it takes up a checkpoint.
+#include <ATen/Context.h>
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "base/version.h"
+#include "data/data_fingerprint.h"
+#include "model/clip_file.h"
+#include "train/trainer.h"
+
+#ifdef LONGCLIP_WITH_CUDA
+#include <c10/cuda/CUDAFunctions.h>
+#endif
+
+namespace longclip {
+namespace {
+
+DatasetOptions dataset_options(const RunConfig& config, const Architecture& architecture) {
+  require<InputError>(architecture.has_clip_vocabulary(),
+                      "model.init: the model's vocabulary ({} entries) is not CLIP's, so captions cannot be tokenised for it", architecture.vocabulary_size);
+  return {.seed = static_cast<uint64_t>(config.run.seed),
+          .image_size = architecture.image_size,
+          .context = architecture.context_length,
+          .needs_long = needs_long_captions(config.loss),
+          .needs_short = needs_short_captions(config.loss)};
+}
+
+std::unique_ptr<AdamW> build_optimizer(Clip& model, const OptimConfig& config) {
+  std::vector<std::string> names;
+  std::vector<at::Tensor> tensors;
+  for (const Parameter& parameter : model.trained_parameters()) {
+    names.push_back(parameter.name);
+    tensors.push_back(parameter.tensor);
+  }
+  return std::make_unique<AdamW>(std::move(names), std::move(tensors), config);
+}
+
+std::vector<at::Tensor> tensors_of(Clip& model) {
+  std::vector<at::Tensor> tensors;
+  for (const Parameter& parameter : model.trained_parameters()) tensors.push_back(parameter.tensor);
+  return tensors;
+}
+
+Clip restored_model(const RunConfig& config, const std::optional<Checkpoint>& checkpoint) {
+  if (checkpoint) return Clip(architecture_from_json(checkpoint->architecture, "model.json"), checkpoint->model);
+  Clip model = load_initial_model(config.model);
+  if (config.loss.initial_logit_scale) model.set_logit_scale(*config.loss.initial_logit_scale);
+  return model;
+}
+
+Clip placed_model(const RunConfig& config, const std::optional<Checkpoint>& checkpoint, at::Device device) {
+  Clip model = restored_model(config, checkpoint);
+  for (const Tower tower : config.optim.freeze) tower == Tower::kVision ? model.freeze_vision() : model.freeze_text();
+  if (device.is_cuda()) model.to(device);
+  return model;
+}
+
+}  // namespace
+
+at::Device choose_device(DeviceChoice choice, int64_t local_rank) {
+#ifdef LONGCLIP_WITH_CUDA
+  const int64_t num_gpus = c10::cuda::device_count();
+  if (choice == DeviceChoice::kCpu || (choice == DeviceChoice::kAuto && num_gpus == 0)) return at::kCPU;
+  require<InputError>(num_gpus > 0, "run.device: cuda, but no GPU is visible here; use run.device: cpu (--set run.device=cpu)");
+  require<InputError>(local_rank < num_gpus, "local rank {} has no GPU: {} are visible", local_rank, num_gpus);
+  const at::Device device(at::kCUDA, static_cast<c10::DeviceIndex>(local_rank));
+  c10::cuda::set_device(device.index());
+  return device;
+#else
+  require<InputError>(choice != DeviceChoice::kCuda, "run.device: cuda, but this program was built without CUDA; use run.device: cpu (local rank {})", local_rank);
+  return at::kCPU;
+#endif
+}
+
+int64_t choose_workers(const std::optional<int64_t>& workers, const Communicator& comm) {
+  if (workers) return *workers;
+  return std::max<int64_t>(1, static_cast<int64_t>(std::thread::hardware_concurrency()) / comm.world_size());
+}
+
+Clip load_initial_model(const ModelConfig& config) {
+  ClipWeights weights = read_clip(config.init);
+  for (const std::string& note : weights.notes) log_info("{}: {}", config.init.string(), note);
+  require<InputError>(weights.architecture.context_length > 77 || config.allow_short_context,
+                      "model.init: {} has {} text positions: an unstretched CLIP, which cuts long captions. Run\n"
+                      "  longclip stretch {} stretched.safetensors\nand train from that, or set model.allow_short_context: true",
+                      config.init.string(), weights.architecture.context_length, config.init.string());
+  return Clip(weights.architecture, std::move(weights.tensors));
+}
+
+Trainer::Trainer(RunConfig config, const ResumeChoice& resume, Communicator& comm, at::Device device)
+    : Trainer(config, find_checkpoint(config, resume), comm, device) {}
+
+Trainer::Trainer(RunConfig config, const std::optional<Checkpoint>& checkpoint, Communicator& comm, at::Device device)
+    : config_(std::move(config)), comm_(comm), device_(device), model_(placed_model(config_, checkpoint, device)) {
+  dataset_ = std::make_unique<PairDataset>(config_.data, dataset_options(config_, model_.architecture()));
+  optimizer_ = build_optimizer(model_, config_.optim);
+  restore(checkpoint);
+  reducer_ = std::make_unique<GradReducer>(tensors_of(model_), comm_, /*find_unused=*/false);
+  step_options_.forward.compute_dtype = config_.precision.compute == Precision::kBf16 ? at::kBFloat16 : at::kFloat;
+  step_options_.forward.recompute_blocks = config_.memory.activation_checkpointing == Checkpointing::kBlocks;
+  step_options_.micro_pairs = config_.memory.micro_pairs_per_rank;
+  schedule_ = {config_.optim.lr, config_.schedule.warmup_steps, total_steps_};
+  if (comm_.rank() == 0) logs_ = std::make_unique<RunLogs>(config_, state_.step);
+  bad_samples_ = std::make_unique<BadSampleLog>(BadSampleLog::Options{
+      .file = comm_.rank() == 0 ? config_.run.dir / "bad_samples.jsonl" : std::filesystem::path(),
+      .rows = dataset_->rows(),
+      .max_bad_fraction = config_.data.max_bad_fraction,
+      .lines_to_keep = state_.bad_samples});
+  bad_samples_->add(dataset_->bad_lines());
+  loader_ = std::make_unique<BatchLoader>(*dataset_, LoaderOptions{.first_step = state_.step + state_.loader_shift,
+                                                                   .last_step = last_step_ + state_.loader_shift,
+                                                                   .rank = comm_.rank(),
+                                                                   .world_size = comm_.world_size(),
+                                                                   .workers = choose_workers(config_.data.workers, comm_),
+                                                                   .prefetch_steps = config_.data.prefetch_steps,
+                                                                   .pin_memory = device_.is_cuda()});
+  saved_seconds_ = monotonic_seconds();
+  say_plan();
+}
+
+void Trainer::restore(const std::optional<Checkpoint>& checkpoint) {
+  if (checkpoint) {
+    state_ = checkpoint->state;
+    saved_step_ = state_.step;
+    optimizer_->load_state(checkpoint->optimizer);
+    log_info("resuming after step {}", state_.step);
+  }
+  const DataFingerprint now = fingerprint_of(dataset_->sources());
+  const DataFingerprint before{state_.data_rows, state_.data_content};
+  const int64_t steps_per_epoch = dataset_->order().steps_per_epoch();
+  if (checkpoint && !(before == now)) {
+    require<InputError>(config_.data.changed == ChangedData::kNextEpoch,
+                        "the data changed since the checkpoint ({}); give it back, or set data.changed: next_epoch to go on with the next epoch",
+                        describe_change(before, now));
+    state_.loader_shift = (state_.epoch + 1) * steps_per_epoch - state_.step;
+    log_warning("the data changed since the checkpoint ({}); going on with epoch {}", describe_change(before, now), state_.epoch + 1);
+  }
+  state_.data_rows = now.rows;
+  state_.data_content = now.content;
+  state_.seed = config_.run.seed;
+  state_.config_hash = config_hash(config_);
+  state_.program_version = program_version();
+  total_steps_ = config_.schedule.steps.value_or(config_.schedule.epochs * steps_per_epoch - state_.loader_shift);
+  last_step_ = std::min(total_steps_, config_.run.stop_after_steps.value_or(total_steps_));
+}
+
+void Trainer::say_plan() const {
+  if (comm_.rank() != 0) return;
+  const int64_t steps_per_epoch = dataset_->order().steps_per_epoch(), pairs = config_.data.pairs_per_step / comm_.world_size();
+  log_info("{} rows, {} steps of {} pairs an epoch, {} steps in all ({:.2f} epochs), warm-up {} steps; {} pairs on each of {} ranks; {}, {}",
+           dataset_->rows(), steps_per_epoch, config_.data.pairs_per_step, total_steps_,
+           static_cast<double>(total_steps_) / static_cast<double>(steps_per_epoch), config_.schedule.warmup_steps, pairs, comm_.world_size(),
+           device_.str(), enum_name(config_.precision.compute));
+  const PcmConfig& pcm = config_.loss.pcm;
+  const int64_t rows = pcm.scope == PcmScope::kGlobal ? config_.data.pairs_per_step : pairs;
+  if (config_.loss.short_weight != 0 && pcm.side != PcmSide::kNone && !pcm.energy && rows <= pcm.components + 1) {
+    log_warning("coarse features are the features themselves: {} rows are not more than loss.pcm.components + 1 = {}; use more pairs, "
+                "loss.pcm.scope: global or fewer components", rows, pcm.components + 1);
+  }
+}
+
+}  // namespace longclip
