@@ -1,7 +1,8 @@
-"""Long-CLIP in plain PyTorch on the CPU, for reading: no fusing, no packing, padded captions. Used by make_reference.py.
+"""Long-CLIP in plain PyTorch on the CPU, to be read: no fusing, no packing, padded captions. For make_reference.py.
 
-Parameters are a dictionary with OpenAI's key names; `config` is toy_config.json. Written from the formulas in docs/recipe.md.
+Parameters are a dictionary with OpenAI's key names; `config` is toy_config.json. Formulas: docs/recipe.md.
 """
+
 import json
 import math
 import pathlib
@@ -12,8 +13,17 @@ import torch.nn.functional as F
 
 KEEP, RATIO = 20, 4  # positions: the first 20 unchanged, the rest four times as many
 FORWARD_LOGIT_SCALE = 2.65625
-RECIPE = {"lr": 1e-3, "weight_decay": 0.01, "warmup": 5, "steps": 20, "label_smoothing": 0.1, "short_weight": 1.0,
-          "log_scale": 4.6052, "betas": [0.9, 0.999], "eps": 1e-8}
+RECIPE = {
+    "lr": 1e-3,
+    "weight_decay": 0.01,
+    "warmup": 5,
+    "steps": 20,
+    "label_smoothing": 0.1,
+    "short_weight": 1.0,
+    "log_scale": 4.6052,
+    "betas": [0.9, 0.999],
+    "eps": 1e-8,
+}
 
 # ---- safetensors: 8 bytes of header length, a JSON header, the tensors ----
 
@@ -23,12 +33,12 @@ DTYPES = {"F16": torch.float16, "F32": torch.float32, "F64": torch.float64, "I64
 def read_safetensors(path):
     data = pathlib.Path(path).read_bytes()
     (length,) = struct.unpack("<Q", data[:8])
-    header = json.loads(data[8:8 + length])
+    header = json.loads(data[8 : 8 + length])
     header.pop("__metadata__", None)
     tensors = {}
     for name, entry in header.items():
         begin, end = entry["data_offsets"]
-        raw = torch.frombuffer(bytearray(data[8 + length + begin:8 + length + end]), dtype=DTYPES[entry["dtype"]])
+        raw = torch.frombuffer(bytearray(data[8 + length + begin : 8 + length + end]), dtype=DTYPES[entry["dtype"]])
         tensors[name] = raw.reshape(entry["shape"])
     return tensors
 
@@ -39,7 +49,11 @@ def write_safetensors(path, tensors):
     for name in sorted(tensors, key=lambda name: (-tensors[name].element_size(), name)):  # keeps every tensor aligned
         tensor = tensors[name].detach().contiguous()
         raw = tensor.numpy().tobytes()
-        header[name] = {"dtype": names[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [len(body), len(body) + len(raw)]}
+        header[name] = {
+            "dtype": names[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [len(body), len(body) + len(raw)],
+        }
         body += raw
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
@@ -84,16 +98,34 @@ def transformer(x, p, name, layers, heads, causal):
 
 
 def encode_image(p, pixels, config):
-    patches = F.conv2d(pixels.to(p["visual.proj"].dtype), p["visual.conv1.weight"], stride=config["patch"]).flatten(2).transpose(1, 2)
+    patches = (
+        F.conv2d(pixels.to(p["visual.proj"].dtype), p["visual.conv1.weight"], stride=config["patch"])
+        .flatten(2)
+        .transpose(1, 2)
+    )
     class_token = p["visual.class_embedding"].expand(len(pixels), 1, -1)
     x = torch.cat([class_token, patches], 1) + p["visual.positional_embedding"]
-    x = transformer(layer_norm(x, p, "visual.ln_pre"), p, "visual.transformer", config["vision_layers"], config["vision_heads"], False)
+    x = transformer(
+        layer_norm(x, p, "visual.ln_pre"),
+        p,
+        "visual.transformer",
+        config["vision_layers"],
+        config["vision_heads"],
+        False,
+    )
     return F.normalize(layer_norm(x[:, 0], p, "visual.ln_post") @ p["visual.proj"], dim=-1)
 
 
 def encode_text(p, ids, config):
     positions = torch.cat([p["positional_embedding"][:KEEP], p["positional_embedding_res"][KEEP:]])
-    x = transformer(p["token_embedding.weight"][ids] + positions, p, "transformer", config["text_layers"], config["text_heads"], True)
+    x = transformer(
+        p["token_embedding.weight"][ids] + positions,
+        p,
+        "transformer",
+        config["text_layers"],
+        config["text_heads"],
+        True,
+    )
     first_eot = ids.argmax(-1)
     return F.normalize(layer_norm(x, p, "ln_final")[torch.arange(len(ids)), first_eot] @ p["text_projection"], dim=-1)
 
@@ -120,16 +152,23 @@ def contrastive(image, text, logit_scale):
     logits = logit_scale.exp() * image @ text.T
     targets = torch.arange(len(image))
     smoothing = RECIPE["label_smoothing"]
-    return (F.cross_entropy(logits, targets, label_smoothing=smoothing) + F.cross_entropy(logits.T, targets, label_smoothing=smoothing)) / 2
+    return (
+        F.cross_entropy(logits, targets, label_smoothing=smoothing)
+        + F.cross_entropy(logits.T, targets, label_smoothing=smoothing)
+    ) / 2
 
 
 def forward(p, batch, config):
     image = encode_image(p, batch["pixels"], config)
     long, short = encode_text(p, batch["ids_long"], config), encode_text(p, batch["ids_short"], config)
     components = config.get("pcm_components", 32)
-    return {"image": image, "long": long, "short": short,
-            "loss_long": contrastive(image, long, p["logit_scale"]),
-            "loss_short": contrastive(coarse(image, components), short, p["logit_scale"])}
+    return {
+        "image": image,
+        "long": long,
+        "short": short,
+        "loss_long": contrastive(image, long, p["logit_scale"]),
+        "loss_short": contrastive(coarse(image, components), short, p["logit_scale"]),
+    }
 
 
 def load_parameters(folder, dtype, logit_scale):
@@ -167,8 +206,14 @@ def learning_rate(step):
 def run_training(folder, config, batch, dtype):
     p = load_parameters(folder, dtype, RECIPE["log_scale"])
     trained = [tensor for tensor in p.values() if tensor.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=RECIPE["lr"], betas=RECIPE["betas"], eps=RECIPE["eps"],
-                                  weight_decay=RECIPE["weight_decay"], foreach=False)
+    optimizer = torch.optim.AdamW(
+        trained,
+        lr=RECIPE["lr"],
+        betas=RECIPE["betas"],
+        eps=RECIPE["eps"],
+        weight_decay=RECIPE["weight_decay"],
+        foreach=False,
+    )
     half, steps = config["n"] // 2, []
     for step in range(RECIPE["steps"]):
         optimizer.param_groups[0]["lr"] = learning_rate(step)
@@ -177,7 +222,15 @@ def run_training(folder, config, batch, dtype):
         optimizer.zero_grad()
         (values["loss_long"] + RECIPE["short_weight"] * values["loss_short"]).backward()
         norm = math.sqrt(sum(tensor.grad.double().square().sum().item() for tensor in trained))
-        steps.append({"step": step, "loss_long": values["loss_long"].item(), "loss_short": values["loss_short"].item(),
-                      "lr": learning_rate(step), "grad_norm": norm, "logit_scale": p["logit_scale"].item()})
+        steps.append(
+            {
+                "step": step,
+                "loss_long": values["loss_long"].item(),
+                "loss_short": values["loss_short"].item(),
+                "lr": learning_rate(step),
+                "grad_norm": norm,
+                "logit_scale": p["logit_scale"].item(),
+            }
+        )
         optimizer.step()
     return steps, {name: tensor.detach() for name, tensor in p.items()}

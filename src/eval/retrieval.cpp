@@ -31,7 +31,8 @@ struct Standing {
 };
 
 /// Scores of the targets in double, so that they do not depend on how the blocks are cut.
-std::vector<Standing> make_standings(const at::Tensor& query_QE, const at::Tensor& candidate_CE, const Targets& targets) {
+std::vector<Standing> make_standings(const at::Tensor& query_QE, const at::Tensor& candidate_CE,
+                                     const Targets& targets) {
   const int64_t width = query_QE.size(1);
   std::vector<Standing> standings;
   for (int64_t query = 0; query < query_QE.size(0); ++query) {

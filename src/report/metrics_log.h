@@ -19,9 +19,9 @@ class MetricsLog {
   /// operating system when this returns. Throws std::runtime_error if the file cannot take it.
   void append(const Json& record);
 
-  /// On resume from a checkpoint of `step` completed steps: keeps the lines whose integer `step` is at most that, in one
-  /// atomic replacement. Lines that cannot be read (the part of a line that a kill left, zeros after a power failure)
-  /// go too, with a warning. Returns the number of lines dropped.
+  /// On resume from a checkpoint of `step` completed steps: keeps the lines whose integer `step` is at most that, in
+  /// one atomic replacement. Lines that cannot be read (the part of a line that a kill left, zeros after a power
+  /// failure) go too, with a warning. Returns the number of lines dropped.
   int64_t drop_after(int64_t step);
 
  private:

@@ -20,13 +20,11 @@ constexpr std::array<uint32_t, 256> make_crc_table() {
 }
 constexpr std::array<uint32_t, 256> kCrcTable = make_crc_table();
 
-template <class Integer>
-void append_little_endian(std::string& out, Integer value) {
+template <class Integer> void append_little_endian(std::string& out, Integer value) {
   for (size_t i = 0; i < sizeof(Integer); ++i) out.push_back(static_cast<char>((value >> (8 * i)) & 0xFF));
 }
 
-template <class Integer>
-Integer read_little_endian(std::string_view bytes) {
+template <class Integer> Integer read_little_endian(std::string_view bytes) {
   Integer value = 0;
   for (size_t i = 0; i < sizeof(Integer); ++i) {
     value |= static_cast<Integer>(static_cast<Integer>(static_cast<uint8_t>(bytes[i])) << (8 * i));
@@ -65,7 +63,8 @@ std::optional<std::string_view> RecordReader::next() {
   if (read_little_endian<uint32_t>(rest.substr(kLengthBytes)) != masked_crc32c(length_bytes)) return std::nullopt;
   if (length > rest.size() - kFraming) return std::nullopt;
   const std::string_view data = rest.substr(kLengthBytes + kCrcBytes, length);
-  if (read_little_endian<uint32_t>(rest.substr(kLengthBytes + kCrcBytes + length)) != masked_crc32c(data)) return std::nullopt;
+  if (read_little_endian<uint32_t>(rest.substr(kLengthBytes + kCrcBytes + length)) != masked_crc32c(data))
+    return std::nullopt;
   offset_ += kFraming + length;
   return data;
 }

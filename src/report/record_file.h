@@ -22,7 +22,8 @@ std::string frame_record(std::string_view data);
 class RecordReader {
  public:
   explicit RecordReader(std::string_view file) : file_(file) {}
-  /// The next record's data (a view into the file), or nothing at the end and at the first record that is cut or damaged.
+  /// The next record's data (a view into the file), or nothing at the end and at the first record that is cut or
+  /// damaged.
   std::optional<std::string_view> next();
   /// Bytes of the records read so far, with their framing. Less than the file where it is damaged.
   size_t offset() const { return offset_; }

@@ -1,4 +1,5 @@
-// report/tensorboard.cpp -- event messages in protobuf's wire format (https://protobuf.dev/programming-guides/encoding).
+// report/tensorboard.cpp -- event messages in protobuf's wire format.
+// https://protobuf.dev/programming-guides/encoding
 #include "report/tensorboard.h"
 
 #include <unistd.h>
@@ -20,7 +21,7 @@ namespace {
 
 constexpr std::string_view kFilePrefix = "events.out.tfevents.";
 constexpr std::string_view kFileVersion = "brain.Event:2";  // purging at a session start needs version 2
-constexpr uint64_t kSessionStart = 1;                        // SessionLog.SessionStatus.START
+constexpr uint64_t kSessionStart = 1;                       // SessionLog.SessionStatus.START
 
 enum WireType : uint64_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
 
@@ -66,8 +67,7 @@ class Message {
     for (; value >= 0x80; value >>= 7) bytes_.push_back(static_cast<char>((value & 0x7F) | 0x80));
     bytes_.push_back(static_cast<char>(value));
   }
-  template <class Bits>
-  Message& put_fixed(Bits bits) {
+  template <class Bits> Message& put_fixed(Bits bits) {
     for (size_t i = 0; i < sizeof(Bits); ++i) bytes_.push_back(static_cast<char>((bits >> (8 * i)) & 0xFF));
     return *this;
   }
@@ -115,7 +115,7 @@ Message new_event(int64_t step) {
   return event;
 }
 
-/// A name that no file has yet and that sorts behind those of earlier seconds, as TensorBoard reads files in that order.
+/// A file under a new name that sorts behind those of earlier seconds: TensorBoard reads in that order.
 std::unique_ptr<AppendFile> create_event_file(const fs::path& folder) {
   std::array<char, 256> host{};
   if (::gethostname(host.data(), host.size() - 1) != 0) host = {"localhost"};

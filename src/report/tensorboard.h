@@ -18,10 +18,10 @@ using Scalars = std::vector<std::pair<std::string, double>>;
 
 /// One new file `events.out.tfevents.<time>.<host>.<pid>` per writer in `folder`.
 ///
-/// Resume: the files of earlier processes are cut back to `completed_steps` (each rewritten whole and atomically), so that
-/// every step stands once whoever reads them. The new file then begins with a session start at completed_steps + 1: a
-/// TensorBoard that is open meanwhile has the old values in memory, and that is its sign to forget the steps from there on
-/// (tensorboard/backend/event_processing/event_accumulator.py, _CheckForRestartAndMaybePurge).
+/// Resume: the files of earlier processes are cut back to `completed_steps` (each rewritten whole and atomically), so
+/// that every step stands once whoever reads them. The new file then begins with a session start at the step after: a
+/// TensorBoard that is open meanwhile has the old values in memory, and that is its sign to forget the steps from there
+/// on (tensorboard/backend/event_processing/event_accumulator.py, _CheckForRestartAndMaybePurge).
 class TensorBoardWriter {
  public:
   /// `completed_steps` is the step of the checkpoint that the run continues from, 0 at the start of a run.
@@ -37,8 +37,8 @@ class TensorBoardWriter {
   std::unique_ptr<AppendFile> file_;
 };
 
-/// Cuts the event files of `folder` back to events of at most `step`; the damaged end of a file goes too, other files are
-/// left alone. Returns the number of event files there. The constructor does this; no folder is no error.
+/// Cuts the event files of `folder` back to events of at most `step`; the damaged end of a file goes too, other files
+/// are left alone. Returns the number of event files there. The constructor does this; no folder is no error.
 int64_t drop_events_after(const std::filesystem::path& folder, int64_t step);
 
 }  // namespace longclip

@@ -69,7 +69,8 @@ TEST_CASE("Retrieval: one caption a picture gives the reference's accuracy of th
   }
 }
 
-TEST_CASE("Retrieval: with equal scores, recalls are possible ones and those of the lower index exactly", "[eval][golden]") {
+TEST_CASE("Retrieval: with equal scores, recalls are possible ones and those of the lower index exactly",
+          "[eval][golden]") {
   for (const Stored& stored : stored_folders()) {
     const Json& expected = stored.expected.at("ties");
     const RetrievalScores scores = stored.scores("ties");

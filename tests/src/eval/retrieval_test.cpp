@@ -32,8 +32,9 @@ std::vector<int64_t> counting(int64_t count, int64_t captions_each = 1) {
 TEST_CASE("Retrieval: a picture is found when any of its captions is among the first k", "[eval][unit]") {
   const at::Tensor image = at::eye(3);
   // Picture 0 scores 0.6 and 0 with its own captions, 0.8 and 0.9 with those of picture 1: its best is third.
-  const at::Tensor text = at::tensor({0.6F, 0.8F, 0.F, 0.F, 0.F, 1.F, 0.8F, 0.6F, 0.F, 0.9F, 0.F, 0.F, 0.F, 0.F, 1.F, 0.F, 0.F, 0.9F})
-                              .reshape({6, 3});
+  const at::Tensor text =
+      at::tensor({0.6F, 0.8F, 0.F, 0.F, 0.F, 1.F, 0.8F, 0.6F, 0.F, 0.9F, 0.F, 0.F, 0.F, 0.F, 1.F, 0.F, 0.F, 0.9F})
+          .reshape({6, 3});
   const RetrievalScores scores = retrieval_recalls(image, text, counting(6, 2), {.ks = {1, 2, 3}});
   CHECK(scores.rank_of_picture == std::vector<int64_t>{3, 2, 2});
   CHECK(scores.rank_of_caption == std::vector<int64_t>{2, 2, 2, 2, 1, 1});
@@ -59,8 +60,9 @@ TEST_CASE("Retrieval: six identical pictures or captions give 1/6, 5/6 and 1 in 
   const at::Tensor distinct = unit_rows(6, 32, 2);
   for (const int64_t bound : {1, 7, 1 << 20}) {
     for (const bool pictures_are_same : {true, false}) {
-      const Json json = to_json(retrieval_recalls(pictures_are_same ? same : distinct, pictures_are_same ? distinct : same,
-                                                  counting(6), {.max_score_elements = bound}));
+      const Json json =
+          to_json(retrieval_recalls(pictures_are_same ? same : distinct, pictures_are_same ? distinct : same,
+                                    counting(6), {.max_score_elements = bound}));
       const Json expected = {{"R@1", 1.0 / 6}, {"R@5", 5.0 / 6}, {"R@10", 1.0}};
       CHECK(json == Json{{"image_to_text", expected}, {"text_to_image", expected}, {"pictures", 6}, {"captions", 6}});
     }
@@ -95,12 +97,14 @@ TEST_CASE("Retrieval: features that are not finite are refused", "[eval][unit]")
   at::Tensor image = unit_rows(3, 4, 7);
   const at::Tensor text = image.clone();
   image[1][2] = std::numeric_limits<float>::quiet_NaN();
-  CHECK_THROWS_WITH(retrieval_recalls(image, text, counting(3)), ContainsSubstring("image features hold a number that is not finite"));
+  CHECK_THROWS_WITH(retrieval_recalls(image, text, counting(3)),
+                    ContainsSubstring("image features hold a number that is not finite"));
 }
 
 TEST_CASE("Retrieval: sizes and indices that do not fit are refused by name", "[eval][unit]") {
   const at::Tensor image = unit_rows(3, 4, 8);
-  CHECK_THROWS_WITH(retrieval_recalls(image, unit_rows(2, 4, 9), counting(3)), ContainsSubstring("text_ME: expected [3, 4]"));
+  CHECK_THROWS_WITH(retrieval_recalls(image, unit_rows(2, 4, 9), counting(3)),
+                    ContainsSubstring("text_ME: expected [3, 4]"));
   CHECK_THROWS_WITH(retrieval_recalls(image, image, {0, 1, 3}), ContainsSubstring("caption 2 belongs to picture 3"));
   CHECK_THROWS_WITH(retrieval_recalls(image, image, {0, 1, 1}), ContainsSubstring("picture 2 has no caption"));
   CHECK_THROWS_AS(retrieval_recalls(at::empty({0, 4}), at::empty({0, 4}), {}), ShapeError);

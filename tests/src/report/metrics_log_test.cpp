@@ -14,11 +14,14 @@ Json record(int64_t step) { return {{"step", step}, {"loss", 0.5}}; }
 
 }  // namespace
 
-TEST_CASE("MetricsLog: one object a line, keys in the caller's order, null where a number is not finite", "[report][unit]") {
+TEST_CASE("MetricsLog: one object a line, keys in the caller's order, null where a number is not finite",
+          "[report][unit]") {
   const test::TemporaryFolder folder;
   MetricsLog log(folder / "run/metrics.jsonl");
   log.append({{"step", 1}, {"loss", 0.1}, {"epoch", 0}});
-  log.append({{"step", 2}, {"loss", std::numeric_limits<double>::quiet_NaN()}, {"lr", std::numeric_limits<double>::infinity()}});
+  log.append({{"step", 2},
+              {"loss", std::numeric_limits<double>::quiet_NaN()},
+              {"lr", std::numeric_limits<double>::infinity()}});
   CHECK(test::read_text(folder / "run/metrics.jsonl") ==
         "{\"step\":1,\"loss\":0.1,\"epoch\":0}\n{\"step\":2,\"loss\":null,\"lr\":null}\n");
 }
@@ -29,15 +32,17 @@ TEST_CASE("MetricsLog: opening a file again keeps its lines", "[report][unit]") 
   CHECK(test::read_text(folder / "m.jsonl") == "{\"step\":1,\"loss\":0.5}\n{\"step\":2,\"loss\":0.5}\n");
 }
 
-TEST_CASE("MetricsLog: resuming drops later lines and the part of a line, and goes on behind the rest", "[report][unit]") {
+TEST_CASE("MetricsLog: resuming drops later lines and the part of a line, and goes on behind the rest",
+          "[report][unit]") {
   const test::TemporaryFolder folder;
   const auto path = folder / "m.jsonl";
-  test::write_text(path, "{\"step\":1,\"loss\":0.25}\n{\"step\":2}\n{\"step\":4}\n{\"step\":3,\"a\":{\"step\":1}}\n{\"step\":2,\"lo");
+  const std::string kept = "{\"step\":1,\"loss\":0.25}\n{\"step\":2}\n";
+  test::write_text(path, kept + "{\"step\":4}\n{\"step\":3,\"a\":{\"step\":1}}\n{\"step\":2,\"lo");
   MetricsLog log(path);
   CHECK(log.drop_after(2) == 3);
-  CHECK(test::read_text(path) == "{\"step\":1,\"loss\":0.25}\n{\"step\":2}\n");
+  CHECK(test::read_text(path) == kept);
   log.append(record(3));
-  CHECK(test::read_text(path) == "{\"step\":1,\"loss\":0.25}\n{\"step\":2}\n{\"step\":3,\"loss\":0.5}\n");
+  CHECK(test::read_text(path) == kept + "{\"step\":3,\"loss\":0.5}\n");
   CHECK(log.drop_after(3) == 0);
 }
 

@@ -41,7 +41,8 @@ TEST_CASE("TensorBoardWriter: the messages are encoded as protobuf does", "[repo
   writer.add_scalars(7, {{"a", 0.5}});
   writer.add_scalars(300, {{"loss", -2.0}, {"a", 0.5}});
   CHECK(writer.path().filename().string().starts_with("events.out.tfevents."));
-  const std::string two_values = "\x10\xac\x02\x2a\x17\x0a\x0b\x0a\x04loss\x15\x00\x00\x00\xc0"s + "\x0a\x08\x0a\x01" + "a\x15\x00\x00\x00\x3f"s;
+  const std::string two_values =
+      "\x10\xac\x02\x2a\x17\x0a\x0b\x0a\x04loss\x15\x00\x00\x00\xc0"s + "\x0a\x08\x0a\x01" + "a\x15\x00\x00\x00\x3f"s;
   CHECK(events_of(writer.path()) == std::vector<std::string>{kVersion, event_a(7), two_values});
 }
 
@@ -55,7 +56,8 @@ TEST_CASE("TensorBoardWriter: every event carries the time of day in seconds", "
   CHECK(std::bit_cast<double>(bits) < 1e11);
 }
 
-TEST_CASE("TensorBoardWriter: after a resume every step stands once and the new file announces the restart", "[report][unit]") {
+TEST_CASE("TensorBoardWriter: after a resume every step stands once and the new file announces the restart",
+          "[report][unit]") {
   const test::TemporaryFolder folder;
   fs::path first;
   {
