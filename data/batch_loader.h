@@ -39,14 +39,14 @@ struct LoaderOptions {
   int64_t last_step = 0;   ///< behind the last one: total steps of the run
   int64_t rank = 0;
   int64_t world_size = 1;
-  int64_t workers = 1;         ///< threads that load samples
-  int64_t prefetch_steps = 2;  ///< finished batches that may wait
+  int64_t workers = 1;         ///< threads that load samples, at least 1
+  int64_t prefetch_steps = 2;  ///< finished batches that may wait, at least 1
   bool pin_memory = false;
 };
 
 /// The sequence of batches depends on the data set and the ranks alone, not on workers or prefetch_steps.
-/// REQUIRES: `dataset` outlives the loader. One thread calls next(). Destroying it at any time ends the threads after the
-/// samples they are at.
+/// REQUIRES: `dataset` outlives the loader. One thread calls next(). Destroying it at any time ends the threads after
+/// the samples they are at.
 class BatchLoader {
  public:
   /// Throws InputError if the ranks do not divide a step.

@@ -33,8 +33,8 @@ struct StepPlace {
   int64_t position = 0;  ///< of its first pair
 };
 
-/// Every epoch visits all rows of a source of weight 1 once. Of a source of another weight it visits floor(weight x rows)
-/// rows, which move on from epoch to epoch so that all its rows come equally often.
+/// Every epoch visits all rows of a source of weight 1 once. Of a source of another weight it visits
+/// floor(weight x rows) rows, which move on from epoch to epoch so that all its rows come equally often.
 class EpochOrder {
  public:
   /// Throws InputError if not one complete step is there (with both numbers).

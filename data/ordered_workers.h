@@ -28,7 +28,7 @@ template <class Item> class OrderedWorkers {
   };
 
   OrderedWorkers(const Plan& plan, Produce produce)
-      : plan_(plan),
+      : plan_(checked(plan)),
         produce_(std::move(produce)),
         claimed_(plan.first),
         taken_(plan.first),
@@ -72,6 +72,11 @@ template <class Item> class OrderedWorkers {
     std::optional<Item> item;
     std::exception_ptr error;
   };
+  static Plan checked(const Plan& plan) {
+    if (plan.window < 1 || plan.threads < 1)
+      throw std::invalid_argument("workers: window and threads must be at least 1");
+    return plan;
+  }
   Slot& slot_of(int64_t index) { return slots_[static_cast<size_t>(index % plan_.window)]; }
 
   void work() {

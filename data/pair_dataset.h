@@ -43,8 +43,9 @@ class PairDataset {
   /// config.on_bad_sample is `fail`, or if not one complete step is there.
   PairDataset(const DataConfig& config, const DatasetOptions& options);
 
-  /// The sample of a position: its row, or the next good one of the epoch's order, wrapping. The same on every run, rank
-  /// and thread. Throws BadRowError under on_bad_sample: fail, DataError if bad rows beyond max_bad_fraction stand in a row.
+  /// The sample of a position: its row, or the next good one of the epoch's order, wrapping. The same on every run,
+  /// rank and thread. Throws BadRowError under on_bad_sample: fail, and DataError if more bad rows stand after each
+  /// other than max_bad_fraction allows in all.
   Sample load(int64_t epoch, int64_t position) const;
   /// One row as it would be used in `epoch`. Throws BadRowError.
   Sample load_row(const RowId& id, int64_t epoch) const;

@@ -1,5 +1,5 @@
 #pragma once
-// data/picture_reader.h -- a list of picture files -> batches of crops, decoded on many threads, in the order of the list.
+// data/picture_reader.h -- a list of picture files -> batches of crops, decoded on many threads, in the list's order.
 // Shapes: B pictures of a batch (the last one may hold fewer), S side in pixels.
 
 #include <ATen/core/Tensor.h>

@@ -22,8 +22,8 @@ struct RetrievalSet {
 
 /// All captions of one kind of all rows, in the order of the file. Whether a picture exists is not looked at:
 /// PictureReader refuses a missing one by name.
-/// `bad_lines_allowed`: rows that have no usable caption are left out and listed in `skipped`; otherwise the first of them
-/// is thrown as BadRowError, which is right for a file named on the command line. Throws DataError if no row is left.
+/// `bad_lines_allowed`: rows that have no usable caption are left out and listed in `skipped`; otherwise the first of
+/// them is thrown as BadRowError, as for a file named on the command line. Throws DataError if no row is left.
 RetrievalSet load_retrieval_set(const SourceConfig& config, CaptionKind kind, bool bad_lines_allowed);
 
 }  // namespace longclip

@@ -10,10 +10,10 @@
 namespace longclip {
 
 /// Lines are strict JSON (no NaN, no trailing comma, no duplicate key, UTF-8); half a surrogate pair becomes U+FFFD.
-/// "long": text, or a list of texts or of objects with "caption"; at least one, none of them blank. "short" likewise, but
-/// it may be absent, null or an empty list: not given. Other keys are ignored. Blank lines are not rows, but count as
-/// lines; a byte-order mark, CRLF and a missing final newline are fine. "image" is relative to `images`, taken as it is:
-/// no change of separators or of Unicode form.
+/// "long": text, or a list of texts or of objects with "caption"; at least one, none of them blank. "short" likewise,
+/// but it may be absent, null or an empty list: not given. Other keys are ignored. Blank lines are not rows, but count
+/// as lines; a byte-order mark, CRLF and a missing final newline are fine. "image" is relative to `images` and taken as
+/// it is: no change of separators or of Unicode form.
 class TriplesSource : public PairSource {
  public:
   explicit TriplesSource(const SourceConfig& config);

@@ -48,6 +48,12 @@ TEST_CASE("OrderedWorkers: an exception comes at its place, and again after it",
   }
 }
 
+TEST_CASE("OrderedWorkers: no threads or no window are refused instead of waited for", "[data][unit]") {
+  const auto same = [](int64_t i) { return i; };
+  REQUIRE_THROWS_AS(Numbers({.first = 0, .last = 1, .window = 1, .threads = 0}, same), std::invalid_argument);
+  REQUIRE_THROWS_AS(Numbers({.first = 0, .last = 1, .window = 0, .threads = 1}, same), std::invalid_argument);
+}
+
 TEST_CASE("OrderedWorkers: stop wakes a thread that waits for an item", "[data][unit]") {
   std::atomic<bool> release = false;
   Numbers workers({.first = 0, .last = 9, .window = 1, .threads = 1}, [&](int64_t i) {

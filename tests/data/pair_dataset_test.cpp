@@ -30,6 +30,25 @@ TEST_CASE("PairDataset: a sample holds the picture and the first captions of its
   REQUIRE(sample.skipped.empty());
 }
 
+TEST_CASE("PairDataset: several sources are one data set, and each keeps its own names, lines and weight",
+          "[data][unit]") {
+  const test::SmallData first(3), second(4);
+  test::write_text(second.path("rows.jsonl"), test::read_text(second.path("rows.jsonl")) + "\n{}\n");
+  DataConfig config = first.config(2);
+  config.train.push_back(second.config(2).train[0]);
+  config.train.back().weight = 2;
+  const PairDataset dataset(config, test::small_options());
+  REQUIRE(dataset.rows() == 3 + 5);
+  REQUIRE(dataset.order().visits() == 3 + 10);
+  REQUIRE(dataset.bad_lines().size() == 1);
+  REQUIRE(dataset.bad_lines()[0].source == second.path("rows.jsonl").string());
+  REQUIRE(dataset.bad_lines()[0].line == 6);
+  std::map<RowId, int64_t> times;
+  for (int64_t position = 0; position < 13; ++position) ++times[dataset.load(0, position).id];
+  for (int64_t row = 0; row < 3; ++row) REQUIRE(times[{0, row}] >= 1);
+  for (int64_t row = 0; row < 4; ++row) REQUIRE(times[{1, row}] >= 2);
+}
+
 TEST_CASE("PairDataset: captions that no loss needs are not read", "[data][unit]") {
   const test::SmallData data(3);
   DatasetOptions options = test::small_options();
