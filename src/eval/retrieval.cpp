@@ -3,6 +3,7 @@
 #include "eval/retrieval.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "base/error.h"
@@ -60,7 +61,9 @@ std::vector<int64_t> best_ranks(const at::Tensor& query_QE, const at::Tensor& ca
                                 const RetrievalOptions& options) {
   const int64_t queries = query_QE.size(0);
   const int64_t candidates = candidate_CE.size(0);
-  const int64_t block_c = std::min(candidates, options.max_score_elements);
+  // About square: a thin block would read all candidates for a few queries, at the speed of memory.
+  const auto side = static_cast<int64_t>(std::sqrt(static_cast<double>(options.max_score_elements)));
+  const int64_t block_c = std::min(candidates, side);
   const int64_t block_q = std::min(queries, options.max_score_elements / block_c);
   std::vector<Standing> standings = make_standings(query_QE, candidate_CE, targets);
   std::vector<int64_t> best(static_cast<size_t>(queries), candidates);
