@@ -7,9 +7,9 @@ if(NOT TORCH_DIR)
   set(TORCH_DIR $ENV{TORCH_DIR})
 endif()
 if(NOT TORCH_DIR)
-  file(GLOB candidates ${CMAKE_CURRENT_LIST_DIR}/../.venv/lib/python3*/site-packages/torch
-                       ${CMAKE_CURRENT_LIST_DIR}/../.venv-cpu/lib/python3*/site-packages/torch)
-  foreach(candidate ${candidates} ${LONGCLIP_BUILD_TORCH_DIR})
+  file(GLOB full ${CMAKE_CURRENT_LIST_DIR}/../.venv/lib/python3*/site-packages/torch)
+  file(GLOB cpu_part ${CMAKE_CURRENT_LIST_DIR}/../.venv-cpu/lib/python3*/site-packages/torch)
+  foreach(candidate ${full} ${cpu_part} ${LONGCLIP_BUILD_TORCH_DIR})  # one GLOB would sort .venv-cpu first
     if(NOT TORCH_DIR AND EXISTS ${candidate}/include/ATen/ATen.h)
       set(TORCH_DIR ${candidate})
     endif()
