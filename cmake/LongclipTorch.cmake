@@ -78,6 +78,8 @@ else()
   target_link_libraries(longclip_torch INTERFACE ${TORCH_DIR}/lib/libtorch_cpu.so ${TORCH_DIR}/lib/libc10.so)
 endif()
 target_compile_definitions(longclip_torch INTERFACE USE_DISTRIBUTED USE_C10D_GLOO)
+# libtorch.so exports a copy of std::filesystem that does not work (remove_all jumps to null): libstdc++ must come first.
+target_link_options(longclip_torch INTERFACE -Wl,--push-state,--no-as-needed -lstdc++ -Wl,--pop-state)
 set(CMAKE_BUILD_RPATH ${TORCH_DIR}/lib ${LONGCLIP_SITE}/nvidia/cu13/lib ${LONGCLIP_SITE}/nvidia/cuda_runtime/lib ${LONGCLIP_SITE}/nvidia/nccl/lib)
 set(CMAKE_INSTALL_RPATH ${CMAKE_BUILD_RPATH})
 message(STATUS "LibTorch: ${TORCH_DIR} (${LONGCLIP_TORCH_KIND})")
