@@ -31,13 +31,12 @@ SceneObject draw_object(SceneDraws& draws, int cell, bool main_thing) {
   SceneObject object;
   object.shape = static_cast<SceneShape>(draws.below(kSceneShapes));
   object.color = static_cast<SceneColor>(draws.below(kSceneColors));
-  const int kind = main_thing ? 0 : draws.below(6);  // large, large, small, small, two small ones, three small ones
-  object.large = kind < 2;
-  object.count = kind < 4 ? 1 : kind - 2;
+  object.large = main_thing;
+  object.count = main_thing ? 1 : std::max(1, draws.below(4));  // as many single ones as groups
   object.row = cell / kSceneGrid;
   object.column = cell % kSceneGrid;
   // A large shape nearly fills its cell; only a small single one has room to move.
-  const int reach = object.large || object.count > 1 ? 10 : 40;
+  const int reach = object.large || object.count > 1 ? 10 : 30;
   object.x_shift = draw_shift(draws, reach);
   object.y_shift = draw_shift(draws, reach);
   return object;

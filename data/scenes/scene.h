@@ -24,15 +24,15 @@ struct SceneObject {
   SceneShape shape = SceneShape::kCircle;
   SceneColor color = SceneColor::kRed;
   bool large = false;
-  int count = 1;   ///< 1..3; only a small shape comes in groups
+  int count = 1;   ///< 1..3; the large one is alone
   int row = 0;     ///< 0 (top) .. 2
   int column = 0;  ///< 0 (left) .. 2
   int x_shift = 0, y_shift = 0;  ///< distance from the middle of the cell, in thousandths of the picture's side
   bool operator==(const SceneObject&) const = default;
 };
 
-/// Two to six objects in different cells, no two alike in both shape and colour; the first is the main thing: large
-/// and single.
+/// Two to six objects in different cells, no two alike in both shape and colour. The first is the main thing: the only
+/// large one, so a short caption is about what stands out (and a model learns it sooner).
 struct Scene {
   BackdropColor backdrop_color = BackdropColor::kWhite;
   BackdropPattern backdrop_pattern = BackdropPattern::kPlain;

@@ -15,9 +15,9 @@ namespace longclip {
 namespace {
 constexpr int kOversampling = 4;
 // Fractions of the picture's side; a cell of the grid is 1/3.
-constexpr double kLargeRadius = 0.155;
-constexpr double kSmallRadius = 0.090;
-constexpr double kGroupRadius = 0.072;  // two side by side, or three in a triangle, fit into a cell
+constexpr double kLargeRadius = 0.160;
+constexpr double kSmallRadius = 0.105;
+constexpr double kGroupRadius = 0.076;  // two side by side, or three in a triangle, fit into a cell
 
 cv::Scalar rgb(int red, int green, int blue) { return {double(blue), double(green), double(red)}; }
 

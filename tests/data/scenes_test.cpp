@@ -53,11 +53,12 @@ TEST_CASE("draw_scene: a scene depends on seed and index alone and keeps its pro
     for (const SceneObject& object : scene.objects) {
       cells.emplace(object.row, object.column);
       looks.emplace(static_cast<int>(object.shape), static_cast<int>(object.color));
-      REQUIRE((object.count == 1 || !object.large));
+      REQUIRE(object.large == (&object == &scene.objects[0]));
+      REQUIRE(object.count >= 1);
+      REQUIRE(object.count <= (object.large ? 1 : 3));
     }
     REQUIRE(cells.size() == scene.objects.size());
     REQUIRE(looks.size() == scene.objects.size());
-    REQUIRE(scene.objects[0].large);
   }
   REQUIRE(sizes == std::set<size_t>{2, 3, 4, 5, 6});
 }
