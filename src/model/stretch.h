@@ -14,10 +14,10 @@ namespace longclip {
 
 /// What is asked: a ratio or a length, not both.
 struct StretchRequest {
-  int64_t keep = 20;             ///< first rows that stay as they are (Long-CLIP: 20)
-  std::optional<int64_t> ratio;  ///< at least 2; 4 where neither is given (Long-CLIP: 4)
-  std::optional<int64_t> to;     ///< L, more than N
-  bool half = false;             ///< every operation rounded to half precision, as upstream computes it
+  int64_t keep = 20;                            ///< first rows that stay as they are (Long-CLIP: 20)
+  std::optional<int64_t> ratio = std::nullopt;  ///< at least 2; 4 where neither is given (Long-CLIP: 4)
+  std::optional<int64_t> to = std::nullopt;     ///< L, more than N
+  bool half = false;                            ///< every operation rounded to half precision, as upstream computes it
 };
 
 /// Rows after stretching `num_rows`: ratio R gives R*N - (R-1)*keep, 248 for 77. Throws InputError for an impossible request.

@@ -3,7 +3,7 @@
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/equal.h>
-#include <ATen/ops/tensor.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/zeros.h>
 
 #include "base/error.h"
@@ -61,7 +61,7 @@ TEST_CASE("Safetensors: every type, an empty tensor, a scalar and a transposed v
     tensors[std::string("t_") + c10::toString(dtype)] = at::arange(6).to(dtype).view({2, 3});
   }
   tensors["empty"] = at::zeros({0, 3});
-  tensors["scalar"] = at::tensor(2.5f);
+  tensors["scalar"] = at::full({}, 2.5);
   tensors["view"] = at::arange(6, at::kFloat).view({2, 3}).t();
   write_safetensors(folder / "a.safetensors", tensors, {{"note", "x"}});
   const TensorFile file = read_safetensors(folder / "a.safetensors");
