@@ -12,7 +12,7 @@ namespace longclip {
 /// How many components are kept: a number, or the fewest that hold a share of the variance.
 struct Components {
   int64_t count = 32;             ///< used when `energy` is empty
-  std::optional<double> energy;   ///< in (0, 1]
+  std::optional<double> energy = std::nullopt;  ///< in (0, 1]
 };
 
 struct CoarseFeatures {
