@@ -150,7 +150,7 @@ PickleValue* Pickle::make_tensor(const PickleValue* arguments) {
             !__builtin_mul_overflow(std::max<int64_t>(size, 1) - 1, tensor.strides[d], &reach) && !__builtin_add_overflow(last, reach, &last);
     if (valid) tensor.num_elements *= size;
   }
-  require<DataError>(valid && (tensor.num_elements == 0 || last < storage->integer) && tensor.num_elements <= storage->integer,
+  require<DataError>(valid && (tensor.num_elements == 0 || last < storage->integer),
                      "{}: a tensor reaches outside its storage '{}' of {} elements", where_, storage->text, storage->integer);
   return value;
 }

@@ -5,6 +5,7 @@
 #include <ATen/ops/empty.h>
 #include <caffe2/serialize/inline_container.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
@@ -53,10 +54,8 @@ class TensorCollector {
   explicit TensorCollector(const ZipArchive& archive) : archive_(archive), root_(archive.root()) {}
 
   TensorFile collect(const Pickle& pickle) {
-    const PickleValue& top = pickle.root();
-    const auto& entries = top.kind == Kind::kObject && top.state != nullptr ? top.state->entries : top.entries;
-    visit(top, "", 0);
-    for (const auto& [key, value] : entries) {
+    visit(pickle.root(), "", 0);
+    for (const auto& [key, value] : pickle.root().entries) {
       if (key->kind != Kind::kText || holds_tensor(std::string(key->text))) continue;
       file_.ignored.push_back("entry '" + std::string(key->text.substr(0, kMaxNameLength)) + "'");
     }
@@ -87,11 +86,9 @@ class TensorCollector {
   }
 
   void visit_object(const PickleValue& object, const std::string& name, int depth) {
-    for (const PickleValue* argument : object.arguments->items) {
-      require<DataError>(argument->kind != Kind::kTensor && argument->kind != Kind::kStorage,
-                         "{}: tensor '{}' is built by {}, which this reader does not know and does not run; "
-                         "save a plain state_dict in Python", archive_.path(), name, object.text);
-    }
+    require<DataError>(!names_tensor(*object.arguments, 0),
+                       "{}: tensor '{}' is built by {}, which this reader does not know and does not run; "
+                       "save a plain state_dict in Python", archive_.path(), name, object.text);
     if (object.state == nullptr) return;
     for (const auto& [key, entry] : object.state->entries) {
       // A whole module that was pickled keeps its tensors in these attributes, which are no part of the names.
@@ -99,6 +96,14 @@ class TensorCollector {
       if (inner) visit(*entry, name, depth + 1);
       else visit_entry(*key, *entry, name, depth);
     }
+  }
+
+  /// True if a tensor or storage is among the values, also inside lists (sparse tensors: two levels).
+  bool names_tensor(const PickleValue& values, int depth) {
+    require<DataError>(++visits_ <= kMaxVisits, "{}: more than {} values", archive_.path(), kMaxVisits);
+    const bool found = values.kind == Kind::kTensor || values.kind == Kind::kStorage;
+    return found || (depth < 3 && std::any_of(values.items.begin(), values.items.end(),
+                                              [&](const PickleValue* item) { return names_tensor(*item, depth + 1); }));
   }
 
   static std::string join(const std::string& name, const std::string& last) { return name.empty() ? last : name + "." + last; }
@@ -113,11 +118,11 @@ class TensorCollector {
     const PickleValue& storage = *view.storage;
     const at::ScalarType dtype = dtype_of(storage, name);
     const size_t item_size = c10::elementSize(dtype);
-    const uint64_t num_bytes = static_cast<uint64_t>(view.num_elements) * item_size;
+    const uint64_t most = kMaxExpansion * archive_.file_size();
+    const bool bounded = static_cast<uint64_t>(view.num_elements) <= (most - total_bytes_) / item_size;
+    require<DataError>(bounded, "{}: tensor '{}' would make more than {} times the size of the file", archive_.path(), name, kMaxExpansion);
+    total_bytes_ += static_cast<uint64_t>(view.num_elements) * item_size;
     const std::span<const uint8_t> bytes = storage_bytes(storage, item_size);
-    total_bytes_ += num_bytes;
-    require<DataError>(total_bytes_ <= kMaxExpansion * archive_.file_size(), "{}: describes more than {} times its own size in tensors",
-                       archive_.path(), kMaxExpansion);
     at::Tensor tensor = at::empty(view.sizes, dtype);
     if (view.num_elements == 0) return tensor;
     copy_view(view, bytes.data(), item_size, static_cast<uint8_t*>(tensor.data_ptr()));

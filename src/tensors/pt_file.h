@@ -9,7 +9,7 @@ namespace longclip {
 
 /// Reads every tensor of a .pt file. Names of nested dicts, lists and modules are joined with dots:
 /// {"state_dict": {"proj": T}} gives "state_dict.proj". Nothing in the file is executed (tensors/pickle.h).
-/// Parameters: any strided view; views of one storage become separate tensors.
+/// Any strided view is read; views of one storage become separate tensors.
 /// Throws DataError "PATH: ..." for a damaged or hostile file, for big-endian data, for a tensor that an unknown class
 /// builds (by its name), and with a hint how to convert for files of PyTorch before 1.6.
 TensorFile read_pt(const std::filesystem::path& path);
