@@ -45,8 +45,11 @@ TensorMap checked(TensorMap tensors, const Architecture& architecture, const std
       continue;
     }
     at::Tensor& tensor = found->second;
-    if (tensor.sizes() != at::IntArrayRef(shape)) problems.push_back("misshapen: " + name + " is " + shape_text(tensor.sizes()) + ", wanted is " + shape_text(shape));
-    else if (!tensor.is_floating_point()) problems.push_back("not floating point: " + name);
+    if (tensor.sizes() != at::IntArrayRef(shape))
+      problems.push_back("misshapen: " + name + " is " + shape_text(tensor.sizes()) + ", wanted is " +
+                         shape_text(shape));
+    else if (!tensor.is_floating_point())
+      problems.push_back("not floating point: " + name);
     else {
       tensor = tensor.to(at::kFloat).contiguous();
       if (!at::isfinite(tensor).all().item<bool>()) problems.push_back("holds NaN or infinity: " + name);
@@ -60,7 +63,8 @@ TensorMap checked(TensorMap tensors, const Architecture& architecture, const std
 }
 
 /// A shape the architecture is inferred from.
-at::IntArrayRef sizes_of(const TensorMap& tensors, const std::string& name, int64_t dimensions, const std::string& where) {
+at::IntArrayRef sizes_of(const TensorMap& tensors, const std::string& name, int64_t dimensions,
+                         const std::string& where) {
   const auto found = tensors.find(name);
   require<DataError>(found != tensors.end(), "{}: these weights do not fit the model:\n  missing: {}", where, name);
   require<DataError>(found->second.dim() == dimensions, "{}: {} is {}, {} dimensions are wanted", where, name,
@@ -71,23 +75,30 @@ at::IntArrayRef sizes_of(const TensorMap& tensors, const std::string& name, int6
 int64_t heads_of(int64_t width, const char* tower, const std::string& where) {
   require<DataError>(width % kHeadWidth == 0 && width > 0,
                      "{}: the {} width {} is no multiple of 64, so the number of heads cannot be told from the shapes; "
-                     "use a Hugging Face folder, whose config.json states it", where, tower, width);
+                     "use a Hugging Face folder, whose config.json states it",
+                     where, tower, width);
   return width / kHeadWidth;
 }
 
 Architecture inferred_architecture(const TensorMap& tensors, const std::string& where) {
   Architecture a;
   const LayerCounts layers = count_layers(tensors);
-  const auto sizes = [&](const std::string& name, int64_t dimensions) { return sizes_of(tensors, name, dimensions, where); };
+  const auto sizes = [&](const std::string& name, int64_t dimensions) {
+    return sizes_of(tensors, name, dimensions, where);
+  };
   const auto tower = [&](const std::string& prefix, int64_t width, int64_t num_layers, const char* name) {
-    return TowerSize{.width = width, .layers = num_layers, .heads = heads_of(width, name, where),
+    return TowerSize{.width = width,
+                     .layers = num_layers,
+                     .heads = heads_of(width, name, where),
                      .mlp_width = sizes(prefix + "resblocks.0.mlp.c_fc.weight", 2)[0]};
   };
   const auto patches = sizes("visual.conv1.weight", 4);
   const auto vocabulary = sizes("token_embedding.weight", 2);
   const int64_t num_patches = sizes("visual.positional_embedding", 2)[0] - 1;
-  const auto grid = static_cast<int64_t>(std::lround(std::sqrt(static_cast<double>(std::max<int64_t>(num_patches, 0)))));
-  require<DataError>(grid > 0 && grid * grid == num_patches, "{}: visual.positional_embedding has {} rows, which is no square and one", where, num_patches + 1);
+  const auto grid =
+      static_cast<int64_t>(std::lround(std::sqrt(static_cast<double>(std::max<int64_t>(num_patches, 0)))));
+  require<DataError>(grid > 0 && grid * grid == num_patches,
+                     "{}: visual.positional_embedding has {} rows, which is no square and one", where, num_patches + 1);
   a.patch_size = patches[3];
   a.image_size = a.patch_size * grid;
   a.vision = tower("visual.transformer.", patches[0], layers.vision, "image");
@@ -109,16 +120,20 @@ ClipWeights from_foreign(TensorFile file, const Json* config, const std::string&
   ClipWeights clip{.architecture = {}, .tensors = {}, .source_format = file.format, .notes = {}};
   if (!file.ignored.empty()) clip.notes.push_back("not weights, left out: " + joined(file.ignored));
   TensorMap tensors = find_clip_weights(std::move(file.tensors), where, clip.notes);
-  if (has_huggingface_names(tensors)) tensors = to_openai_names(tensors, where);
+  if (has_huggingface_names(tensors)) tensors = to_openai_names(std::move(tensors), where);
   const bool two_tables = fold_two_tables(tensors, where);
   if (config != nullptr) {
     clip.architecture = architecture_from_hf_config(*config, where, clip.notes);
     clip.source_format = "Hugging Face";
   } else {
     clip.architecture = inferred_architecture(tensors, where);
-    clip.notes.push_back("sizes taken from the shapes; heads = width / 64 and QuickGELU assumed, as in OpenAI's models");
+    clip.notes.push_back(
+        "sizes taken from the shapes; heads = width / 64 and QuickGELU assumed, as in OpenAI's models");
   }
-  if (two_tables) clip.notes.push_back("two position tables folded into one: rows 0..19 of positional_embedding, the others of positional_embedding_res");
+  if (two_tables)
+    clip.notes.push_back(
+        "two position tables folded into one: rows 0..19 of positional_embedding, the others of "
+        "positional_embedding_res");
   if (two_tables && clip.architecture.context_length == kUpstreamLength && !clip.architecture.stretch) {
     clip.architecture.stretch = Stretch{.keep = 20, .ratio = 4, .source_length = 77};
   }
@@ -143,15 +158,18 @@ TensorFile read_shards(const fs::path& folder, const fs::path& index_path) {
     shards[file.get<std::string>()].push_back(name);
   }
   for (const auto& [file, names] : shards) {
-    require<DataError>(!file.empty() && file.find_first_of("/\\") == std::string::npos && file != "..", "{}: '{}' is not a file name", index_path.string(), file);
-    require<DataError>(fs::is_regular_file(folder / file), "{}: {} is missing from the folder ({} tensors are in it); download it again",
-                       folder.string(), file, names.size());
+    require<DataError>(!file.empty() && file.find_first_of("/\\") == std::string::npos && file != "..",
+                       "{}: '{}' is not a file name", index_path.string(), file);
+    require<DataError>(fs::is_regular_file(folder / file),
+                       "{}: {} is missing from the folder ({} tensors are in it); download it again", folder.string(),
+                       file, names.size());
   }
   TensorFile all{.format = "safetensors"};
   for (const auto& [file, names] : shards) {
     TensorFile shard = read_tensor_file(folder / file);
     for (const std::string& name : names) {
-      require<DataError>(shard.tensors.contains(name), "{}: does not hold '{}', which {} promises", (folder / file).string(), name, index_path.string());
+      require<DataError>(shard.tensors.contains(name), "{}: does not hold '{}', which {} promises",
+                         (folder / file).string(), name, index_path.string());
     }
     all.tensors.merge(shard.tensors);
   }
@@ -167,26 +185,31 @@ ClipWeights read_huggingface(const fs::path& folder) {
   for (const char* name : {"model.safetensors.index.json", "pytorch_model.bin.index.json"}) {
     if (fs::exists(folder / name)) return from_foreign(read_shards(folder, folder / name), &config, where);
   }
-  fail<DataError>("{}: config.json without weights: none of model.safetensors, pytorch_model.bin and their indices is here", where);
+  fail<DataError>(
+      "{}: config.json without weights: none of model.safetensors, pytorch_model.bin and their indices is here", where);
 }
 
 /// The folder that `checkpoints/latest` of a run folder names.
 fs::path latest_checkpoint(const fs::path& latest) {
   std::string name = read_file(latest, 4096);
   while (!name.empty() && (name.back() == '\n' || name.back() == '\r' || name.back() == ' ')) name.pop_back();
-  require<DataError>(!name.empty() && name.find('/') == std::string::npos && name != "..", "{}: does not name a checkpoint folder", latest.string());
+  require<DataError>(!name.empty() && name.find('/') == std::string::npos && name != "..",
+                     "{}: does not name a checkpoint folder", latest.string());
   const fs::path folder = latest.parent_path() / name;
   require<DataError>(fs::is_directory(folder), "{}: names {}, which is not there", latest.string(), folder.string());
   return folder;
 }
 
 ClipWeights read_folder(const fs::path& folder) {
-  if (const fs::path latest = folder / "checkpoints" / "latest"; fs::exists(latest)) return read_folder(latest_checkpoint(latest));
+  if (const fs::path latest = folder / "checkpoints" / "latest"; fs::exists(latest))
+    return read_folder(latest_checkpoint(latest));
   if (const fs::path json = folder / kArchitectureFile; fs::exists(json)) {
     return from_own(read_safetensors(folder / kModelFile), read_json(json), folder.string());
   }
   if (fs::exists(folder / "config.json")) return read_huggingface(folder);
-  fail<DataError>("{}: no checkpoint here: neither model.json (ours), config.json (Hugging Face) nor checkpoints/latest (a run)", folder.string());
+  fail<DataError>(
+      "{}: no checkpoint here: neither model.json (ours), config.json (Hugging Face) nor checkpoints/latest (a run)",
+      folder.string());
 }
 
 }  // namespace
@@ -211,7 +234,8 @@ void write_clip(const fs::path& out, const ClipWeights& weights, bool overwrite)
   const std::map<std::string, std::string> metadata{{kMetadataKey, to_json_line(architecture)}};
   if (out.extension() == ".safetensors") return write_safetensors(out, weights.tensors, metadata);
   write_safetensors(out / kModelFile, weights.tensors, metadata);
-  write_file_atomically(out / kArchitectureFile, architecture.dump(2) + "\n");  // last: without it this is no checkpoint
+  write_file_atomically(out / kArchitectureFile,
+                        architecture.dump(2) + "\n");  // last: without it this is no checkpoint
 }
 
 }  // namespace longclip

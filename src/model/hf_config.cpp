@@ -31,8 +31,9 @@ class ConfigObject {
   void check_layer_norm_eps() const {
     const auto found = object_.find("layer_norm_eps");
     if (found == object_.end()) return;
-    require<DataError>(found->is_number() && found->get<double>() == kLayerNormEps, "{}: layer_norm_eps {} is not CLIP's 1e-5, and no other is supported",
-                       where_, to_json_line(*found));
+    require<DataError>(found->is_number() && found->get<double>() == kLayerNormEps,
+                       "{}: layer_norm_eps {} is not CLIP's 1e-5, and no other is supported", where_,
+                       to_json_line(*found));
   }
   TowerSize tower(const TowerSize& otherwise) const {
     return {integer("hidden_size", otherwise.width), integer("num_hidden_layers", otherwise.layers),
@@ -45,7 +46,8 @@ class ConfigObject {
 };
 
 /// config[name] with the values of config[name + "_dict"] put over it.
-ConfigObject merged(const Json& config, const std::string& name, const std::string& where, std::vector<std::string>& notes) {
+ConfigObject merged(const Json& config, const std::string& name, const std::string& where,
+                    std::vector<std::string>& notes) {
   Json result = Json::object();
   for (const std::string& key : {name, name + "_dict"}) {
     const auto found = config.find(key);
@@ -53,7 +55,9 @@ ConfigObject merged(const Json& config, const std::string& name, const std::stri
     require<DataError>(found->is_object(), "{}: '{}' must be an object", where, key);
     for (const auto& [inner, value] : found->items()) {
       const bool differs = result.contains(inner) && result[inner] != value;
-      if (differs) notes.push_back(name + "_dict." + inner + " " + to_json_line(value) + " wins over " + to_json_line(result[inner]) + " of " + name);
+      if (differs)
+        notes.push_back(name + "_dict." + inner + " " + to_json_line(value) + " wins over " +
+                        to_json_line(result[inner]) + " of " + name);
       result[inner] = value;
     }
   }
@@ -63,16 +67,21 @@ ConfigObject merged(const Json& config, const std::string& name, const std::stri
 Activation activation_of(const ConfigObject& text, const ConfigObject& vision, const std::string& where) {
   const std::string name = text.text("hidden_act", "quick_gelu");
   const std::string other = vision.text("hidden_act", "quick_gelu");
-  require<DataError>(name == other, "{}: hidden_act is '{}' for the text and '{}' for the image tower; one for both is supported", where, name, other);
-  require<DataError>(name == "quick_gelu" || name == "gelu", "{}: hidden_act '{}' is neither quick_gelu nor gelu", where, name);
+  require<DataError>(name == other,
+                     "{}: hidden_act is '{}' for the text and '{}' for the image tower; one for both is supported",
+                     where, name, other);
+  require<DataError>(name == "quick_gelu" || name == "gelu", "{}: hidden_act '{}' is neither quick_gelu nor gelu",
+                     where, name);
   return name == "gelu" ? Activation::kGelu : Activation::kQuickGelu;
 }
 
 std::optional<Stretch> stretch_of(const Json& config, const std::string& where) {
   const auto ours = config.find("longclip");
-  if (ours == config.end() || !ours->is_object() || !ours->contains("stretch") || (*ours)["stretch"].is_null()) return std::nullopt;
+  if (ours == config.end() || !ours->is_object() || !ours->contains("stretch") || (*ours)["stretch"].is_null())
+    return std::nullopt;
   const ConfigObject record((*ours)["stretch"], where + ": longclip.stretch");
-  Stretch stretch{.keep = record.integer("keep", 20), .ratio = std::nullopt, .source_length = record.integer("source_length", 77)};
+  Stretch stretch{
+      .keep = record.integer("keep", 20), .ratio = std::nullopt, .source_length = record.integer("source_length", 77)};
   if (const int64_t ratio = record.integer("ratio", 0); ratio != 0) stretch.ratio = ratio;
   return stretch;
 }
@@ -93,7 +102,8 @@ Json tower_config(const TowerSize& tower, const Architecture& architecture, cons
 
 }  // namespace
 
-Architecture architecture_from_hf_config(const Json& config, const std::string& where, std::vector<std::string>& notes) {
+Architecture architecture_from_hf_config(const Json& config, const std::string& where,
+                                         std::vector<std::string>& notes) {
   require<DataError>(config.is_object(), "{}: an object is wanted", where);
   const ConfigObject top(config, where);
   const std::string type = top.text("model_type", "clip");
@@ -115,7 +125,8 @@ Architecture architecture_from_hf_config(const Json& config, const std::string& 
   architecture.eos_id = text.integer("eos_token_id", architecture.vocabulary_size - 1);
   if (architecture.eos_id == kWrongEos && architecture.vocabulary_size > kWrongEos + 1) {
     architecture.eos_id = architecture.vocabulary_size - 1;
-    notes.push_back("eos_token_id 2 is the known mistake of old CLIP configs; end of text is " + std::to_string(architecture.eos_id));
+    notes.push_back("eos_token_id 2 is the known mistake of old CLIP configs; end of text is " +
+                    std::to_string(architecture.eos_id));
   }
   try {
     architecture.validate();

@@ -1,4 +1,5 @@
-// model/stretch.cpp -- the rules of model/stretch.h; ATen rounds each operation on half tensors to half, as upstream's does.
+// model/stretch.cpp -- the rules of model/stretch.h; ATen rounds each operation on half tensors to half, as upstream's
+// does.
 #include "model/stretch.h"
 
 #include <ATen/TensorOperators.h>
@@ -60,18 +61,21 @@ at::Tensor to_length(const at::Tensor& old_NW, int64_t keep, int64_t new_length)
 
 int64_t stretched_length(int64_t num_rows, const StretchRequest& request) {
   require<InputError>(!(request.ratio && request.to), "stretch: give --ratio or --to, not both");
-  require<InputError>(num_rows >= 2 && num_rows <= kMaxRows, "stretch: a table of {} positions cannot be stretched", num_rows);
+  require<InputError>(num_rows >= 2 && num_rows <= kMaxRows, "stretch: a table of {} positions cannot be stretched",
+                      num_rows);
   const int64_t most = request.to ? num_rows - 2 : num_rows - 1;
-  require<InputError>(request.keep >= 0 && request.keep <= most, "stretch: --keep {} must be in 0..{} for a table of {} positions",
-                      request.keep, most, num_rows);
+  require<InputError>(request.keep >= 0 && request.keep <= most,
+                      "stretch: --keep {} must be in 0..{} for a table of {} positions", request.keep, most, num_rows);
   if (request.to) {
-    require<InputError>(*request.to > num_rows && *request.to <= kMaxRows, "stretch: --to {} must be more than the {} positions there are, and at most {}",
-                        *request.to, num_rows, kMaxRows);
+    require<InputError>(*request.to > num_rows && *request.to <= kMaxRows,
+                        "stretch: --to {} must be more than the {} positions there are, and at most {}", *request.to,
+                        num_rows, kMaxRows);
     return *request.to;
   }
   const int64_t ratio = ratio_of(request);
-  require<InputError>(ratio >= 2 && ratio <= kMaxRows / num_rows, "stretch: --ratio {} must be in 2..{} for a table of {} positions",
-                      ratio, kMaxRows / num_rows, num_rows);
+  require<InputError>(ratio >= 2 && ratio <= kMaxRows / num_rows,
+                      "stretch: --ratio {} must be in 2..{} for a table of {} positions", ratio, kMaxRows / num_rows,
+                      num_rows);
   return ratio * num_rows - (ratio - 1) * request.keep;
 }
 
@@ -82,7 +86,8 @@ at::Tensor stretch_positions(const at::Tensor& old_NW, const StretchRequest& req
   const at::Tensor moved = request.to ? to_length(table_NW, request.keep, new_length)
                                       : by_ratio(table_NW, request.keep, ratio_of(request), new_length);
   const at::Tensor new_LW = at::cat({table_NW.slice(0, 0, request.keep), moved}).to(at::kFloat);
-  require<DataError>(at::isfinite(new_LW).all().item<bool>(), "stretch: the stretched table holds values that are not finite{}",
+  require<DataError>(at::isfinite(new_LW).all().item<bool>(),
+                     "stretch: the stretched table holds values that are not finite{}",
                      request.half ? "; they do not fit half precision, try without --half" : "");
   return new_LW;
 }

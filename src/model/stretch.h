@@ -1,6 +1,6 @@
 #pragma once
-// model/stretch.h -- knowledge-preserved stretching of text positions: the first rows stay, the others are interpolated.
-// Source: Long-CLIP, arXiv:2403.15378, section 3.1; model/longclip.py:34-56 load_from_clip @3966af9.
+// model/stretch.h -- knowledge-preserved stretching of text positions: the first rows stay, the others are
+// interpolated. Source: Long-CLIP, arXiv:2403.15378, section 3.1; model/longclip.py:34-56 load_from_clip @3966af9.
 // Shapes: N rows in the file, L rows wanted, W text width.
 
 #include <ATen/core/Tensor.h>
@@ -20,7 +20,8 @@ struct StretchRequest {
   bool half = false;                            ///< every operation rounded to half precision, as upstream computes it
 };
 
-/// Rows after stretching `num_rows`: ratio R gives R*N - (R-1)*keep, 248 for 77. Throws InputError for an impossible request.
+/// Rows after stretching `num_rows`: ratio R gives R*N - (R-1)*keep, 248 for 77. Throws InputError for an impossible
+/// request.
 int64_t stretched_length(int64_t num_rows, const StretchRequest& request);
 
 /// old_NW: floating point. Returns new_LW, float32, computed in float32 (or in half, then converted). With K = keep:

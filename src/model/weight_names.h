@@ -1,6 +1,7 @@
 #pragma once
-// model/weight_names.h -- what the weights of a CLIP are called: by OpenAI, by Hugging Face, and inside training wrappers.
-// Sources: openai/CLIP clip/model.py; huggingface/transformers models/clip/modeling_clip.py and its conversion script.
+// model/weight_names.h -- what the weights of a CLIP are called: by OpenAI, by Hugging Face, and inside training
+// wrappers. Sources: openai/CLIP clip/model.py; huggingface/transformers models/clip/modeling_clip.py and its
+// conversion script.
 
 #include <filesystem>
 #include <map>
@@ -44,15 +45,15 @@ bool has_huggingface_names(const TensorMap& tensors);
 /// Throws DataError "WHERE: ..." if there are no CLIP weights or more than one set of them.
 TensorMap find_clip_weights(TensorMap tensors, const std::string& where, std::vector<std::string>& notes);
 
-/// From Hugging Face names to OpenAI's: joins q, k, v, transposes the projections. Throws DataError that lists all missing
-/// and all unknown names.
-TensorMap to_openai_names(const TensorMap& huggingface, const std::string& where);
+/// From Hugging Face names to OpenAI's: joins q, k, v, transposes the projections. Throws DataError that lists all
+/// missing and all unknown names.
+TensorMap to_openai_names(TensorMap huggingface, const std::string& where);
 /// The other way. REQUIRES: complete OpenAI names.
 TensorMap to_huggingface_names(const TensorMap& openai);
 
-/// Upstream's two tables: `positional_embedding` (frozen) holds in rows 0..keep-1, `positional_embedding_res` (trained) in
-/// the others. Leaves one `positional_embedding`; true if there were two. Upstream masks at row 20 (model/longclip.py).
-/// Throws DataError if their shapes differ or they have no more than 20 rows.
+/// Upstream's two tables: `positional_embedding` (frozen) holds in rows 0..keep-1, `positional_embedding_res` (trained)
+/// in the others. Leaves one `positional_embedding`; true if there were two. Upstream masks at row 20
+/// (model/longclip.py). Throws DataError if their shapes differ or they have no more than 20 rows.
 bool fold_two_tables(TensorMap& openai, const std::string& where);
 
 }  // namespace longclip

@@ -17,14 +17,16 @@ using Kind = PickleValue::Kind;
 }  // namespace
 
 Pickle::Pickle(std::span<const uint8_t> bytes, std::string where) : where_(std::move(where)), bytes_(bytes) {
-  require<DataError>(bytes.size() <= kMaxBytes, "{}: a pickle of {} bytes; more than {} are not read", where_, bytes.size(), kMaxBytes);
+  require<DataError>(bytes.size() <= kMaxBytes, "{}: a pickle of {} bytes; more than {} are not read", where_,
+                     bytes.size(), kMaxBytes);
   run();
 }
 
 void Pickle::run() {
   while (root_ == nullptr) {
     const uint8_t opcode = number<uint8_t>();
-    if (!step(opcode)) fail<DataError>("{}: pickle opcode 0x{:02x} at byte {} is not supported", where_, opcode, position_ - 1);
+    if (!step(opcode))
+      fail<DataError>("{}: pickle opcode 0x{:02x} at byte {} is not supported", where_, opcode, position_ - 1);
   }
 }
 
@@ -35,8 +37,7 @@ std::string_view Pickle::take(uint64_t length) {
   return text;
 }
 
-template <class T>
-T Pickle::number() {
+template <class T> T Pickle::number() {
   T value{};
   std::memcpy(&value, take(sizeof(T)).data(), sizeof(T));
   return value;
@@ -94,23 +95,19 @@ bool Pickle::step(uint8_t opcode) {
     case op::kProto:
       require<DataError>(number<uint8_t>() <= 5, "{}: the pickle protocol is newer than 5", where_);
       return true;
-    case op::kFrame:
-      take(8);
-      return true;
-    case op::kStop:
-      root_ = pop();
-      return true;
+    case op::kFrame: take(8); return true;
+    case op::kStop: root_ = pop(); return true;
     case op::kMark:
       charge(1);
       marks_.push_back(stack_.size());
       return true;
     case op::kPop:
-      if (!marks_.empty() && marks_.back() == stack_.size()) marks_.pop_back();
-      else pop();
+      if (!marks_.empty() && marks_.back() == stack_.size())
+        marks_.pop_back();
+      else
+        pop();
       return true;
-    case op::kPopMark:
-      pop_mark();
-      return true;
+    case op::kPopMark: pop_mark(); return true;
     case op::kDup:
       charge(1);
       stack_.push_back(top());
@@ -182,7 +179,8 @@ bool Pickle::change_memo(uint8_t opcode) {
   };
   const auto get = [this](uint64_t index) {
     const auto found = memo_.find(index);
-    require<DataError>(found != memo_.end(), "{}: the pickle refers to a value {} that it does not have", where_, index);
+    require<DataError>(found != memo_.end(), "{}: the pickle refers to a value {} that it does not have", where_,
+                       index);
     charge(1);
     stack_.push_back(found->second);
     return true;
@@ -199,7 +197,8 @@ bool Pickle::change_memo(uint8_t opcode) {
 
 void Pickle::append(const std::vector<PickleValue*>& items) {
   PickleValue* list = top();
-  require<DataError>(list->kind == Kind::kList || list->kind == Kind::kObject, "{}: the pickle appends to what is no list", where_);
+  require<DataError>(list->kind == Kind::kList || list->kind == Kind::kObject,
+                     "{}: the pickle appends to what is no list", where_);
   list->items.insert(list->items.end(), items.begin(), items.end());
 }
 
@@ -214,17 +213,11 @@ bool Pickle::build_container(uint8_t opcode) {
   switch (opcode) {
     case op::kEmptyTuple:
     case op::kEmptyList:
-    case op::kEmptySet:
-      stack_.push_back(make(Kind::kList));
-      return true;
-    case op::kEmptyDict:
-      stack_.push_back(make(Kind::kDict));
-      return true;
+    case op::kEmptySet: stack_.push_back(make(Kind::kList)); return true;
+    case op::kEmptyDict: stack_.push_back(make(Kind::kDict)); return true;
     case op::kTuple:
     case op::kList:
-    case op::kFrozenSet:
-      stack_.push_back(make_list(pop_mark()));
-      return true;
+    case op::kFrozenSet: stack_.push_back(make_list(pop_mark())); return true;
     case op::kTuple1:
     case op::kTuple2:
     case op::kTuple3: {
@@ -239,26 +232,21 @@ bool Pickle::build_container(uint8_t opcode) {
       return true;
     }
     case op::kAppends:
-    case op::kAddItems:
-      append(pop_mark());
-      return true;
+    case op::kAddItems: append(pop_mark()); return true;
     case op::kSetItem: {
       PickleValue* value = pop();
       PickleValue* key = pop();
       set_items({key, value});
       return true;
     }
-    case op::kSetItems:
-      set_items(pop_mark());
-      return true;
+    case op::kSetItems: set_items(pop_mark()); return true;
     case op::kDict: {
       const std::vector<PickleValue*> items = pop_mark();
       stack_.push_back(make(Kind::kDict));
       set_items(items);
       return true;
     }
-    default:
-      return false;
+    default: return false;
   }
 }
 
@@ -272,7 +260,8 @@ bool Pickle::call(uint8_t opcode) {
     case op::kStackGlobal: {
       const PickleValue* name = pop();
       const PickleValue* module = pop();
-      require<DataError>(name->kind == Kind::kText && module->kind == Kind::kText, "{}: a class name in the pickle is no text", where_);
+      require<DataError>(name->kind == Kind::kText && module->kind == Kind::kText,
+                         "{}: a class name in the pickle is no text", where_);
       push_global(module->text, name->text);
       return true;
     }
@@ -291,11 +280,8 @@ bool Pickle::call(uint8_t opcode) {
       if (top()->kind == Kind::kObject) top()->state = state;  // else `_metadata` of a state_dict: not wanted
       return true;
     }
-    case op::kBinPersId:
-      stack_.push_back(make_storage(pop()));
-      return true;
-    default:
-      return false;
+    case op::kBinPersId: stack_.push_back(make_storage(pop())); return true;
+    default: return false;
   }
 }
 

@@ -19,16 +19,29 @@ struct PickleTensor;
 
 /// One value of a pickle. Pointers and texts live as long as the Pickle they came from. Values may form cycles.
 struct PickleValue {
-  enum class Kind : uint8_t { kNone, kBool, kInt, kOther, kText, kBytes, kList, kDict, kGlobal, kObject, kStorage, kTensor };
+  enum class Kind : uint8_t {
+    kNone,
+    kBool,
+    kInt,
+    kOther,
+    kText,
+    kBytes,
+    kList,
+    kDict,
+    kGlobal,
+    kObject,
+    kStorage,
+    kTensor
+  };
   Kind kind = Kind::kNone;
-  int64_t integer = 0;    ///< kBool, kInt; kStorage: number of elements
-  std::string_view text;  ///< kText, kBytes: the content; kGlobal, kObject: "module.name"; kStorage: its key
-  std::string_view type;  ///< kStorage: "FloatStorage", ...
-  std::vector<PickleValue*> items;                            ///< kList: also tuples and sets
+  int64_t integer = 0;              ///< kBool, kInt; kStorage: number of elements
+  std::string_view text;            ///< kText, kBytes: the content; kGlobal, kObject: "module.name"; kStorage: its key
+  std::string_view type;            ///< kStorage: "FloatStorage", ...
+  std::vector<PickleValue*> items;  ///< kList: also tuples and sets
   std::vector<std::pair<PickleValue*, PickleValue*>> entries;  ///< kDict; kObject: items set on it
-  const PickleValue* arguments = nullptr;  ///< kObject: what its unknown constructor would have got
-  const PickleValue* state = nullptr;      ///< kObject: what its __setstate__ would have got
-  std::unique_ptr<PickleTensor> tensor;    ///< kTensor
+  const PickleValue* arguments = nullptr;                      ///< kObject: what its unknown constructor would have got
+  const PickleValue* state = nullptr;                          ///< kObject: what its __setstate__ would have got
+  std::unique_ptr<PickleTensor> tensor;                        ///< kTensor
 };
 
 /// A view of a storage, in elements. Checked when it was read: the whole view lies inside the storage.
@@ -40,9 +53,9 @@ struct PickleTensor {
   int64_t num_elements = 0;
 };
 
-/// Reads a pickle. Throws DataError "WHERE: ..." for a broken one, for one that names code which has no place in a file of
-/// weights (os, posix, nt, subprocess, runpy, builtins.eval, ...), for a tensor whose storage comes from an unknown class,
-/// and beyond 64 MiB, 4 million values or 64 dimensions. Any other class becomes an inert kObject.
+/// Reads a pickle. Throws DataError "WHERE: ..." for a broken one, for one that names code which has no place in a file
+/// of weights (os, posix, nt, subprocess, runpy, builtins.eval, ...), for a tensor whose storage comes from an unknown
+/// class, and beyond 64 MiB, 4 million values or 64 dimensions. Any other class becomes an inert kObject.
 /// `bytes` must outlive this object.
 class Pickle {
  public:
@@ -63,8 +76,7 @@ class Pickle {
   bool call(uint8_t opcode);
 
   std::string_view take(uint64_t length);
-  template <class T>
-  T number();
+  template <class T> T number();
   std::string_view line();
   PickleValue* make(Kind kind);
   PickleValue* make_list(std::vector<PickleValue*> items);

@@ -13,25 +13,31 @@ using Kind = PickleValue::Kind;
 constexpr size_t kMaxDimensions = 64;
 constexpr size_t kMaxNameLength = 512;
 
-
 /// Modules and functions that run code. A file of weights has no reason to name them, so it is refused as hostile.
 bool is_dangerous(std::string_view module, std::string_view name) {
-  static constexpr std::array<std::string_view, 8> kModules{"os", "posix", "nt", "subprocess", "runpy", "pty", "commands", "importlib"};
-  static constexpr std::array<std::string_view, 7> kBuiltins{"eval", "exec", "execfile", "compile", "__import__", "open", "getattr"};
+  static constexpr std::array<std::string_view, 8> kModules{"os",    "posix", "nt",       "subprocess",
+                                                            "runpy", "pty",   "commands", "importlib"};
+  static constexpr std::array<std::string_view, 7> kBuiltins{"eval",       "exec", "execfile", "compile",
+                                                             "__import__", "open", "getattr"};
   const std::string_view top = module.substr(0, module.find('.'));
   if (std::find(kModules.begin(), kModules.end(), top) != kModules.end()) return true;
   const std::string_view first = name.substr(0, name.find('.'));
-  return (top == "builtins" || top == "__builtin__") && std::find(kBuiltins.begin(), kBuiltins.end(), first) != kBuiltins.end();
+  return (top == "builtins" || top == "__builtin__") &&
+         std::find(kBuiltins.begin(), kBuiltins.end(), first) != kBuiltins.end();
 }
 
 bool is_storage_class(std::string_view global) { return global.starts_with("torch.") && global.ends_with("Storage"); }
 
 /// Functions that give back their first argument.
 bool is_wrapper(std::string_view global) {
-  static constexpr std::array<std::string_view, 8> kWrappers{
-      "torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state", "torch.Size",
-      "torch.jit._pickle.restore_type_tag", "torch.jit._pickle.build_intlist", "torch.jit._pickle.build_tensorlist",
-      "torch.jit._pickle.build_doublelist", "torch.jit._pickle.build_boollist"};
+  static constexpr std::array<std::string_view, 8> kWrappers{"torch._utils._rebuild_parameter",
+                                                             "torch._utils._rebuild_parameter_with_state",
+                                                             "torch.Size",
+                                                             "torch.jit._pickle.restore_type_tag",
+                                                             "torch.jit._pickle.build_intlist",
+                                                             "torch.jit._pickle.build_tensorlist",
+                                                             "torch.jit._pickle.build_doublelist",
+                                                             "torch.jit._pickle.build_boollist"};
   return std::find(kWrappers.begin(), kWrappers.end(), global) != kWrappers.end();
 }
 
@@ -50,11 +56,13 @@ bool is_list(const PickleValue* value) { return value->kind == Kind::kList; }
 }  // namespace
 
 void Pickle::push_global(std::string_view module, std::string_view name) {
-  require<DataError>(module.size() <= kMaxNameLength && name.size() <= kMaxNameLength, "{}: a class name in the pickle is too long", where_);
+  require<DataError>(module.size() <= kMaxNameLength && name.size() <= kMaxNameLength,
+                     "{}: a class name in the pickle is too long", where_);
   const std::string full = std::string(module) + "." + std::string(name);
   require<DataError>(!is_dangerous(module, name),
                      "{}: names {}, which runs code when Python loads the file; a file of weights has no use for it. "
-                     "Do not load this file in Python either", where_, full);
+                     "Do not load this file in Python either",
+                     where_, full);
   if (!is_known(full)) inert_.insert(full);
   PickleValue* global = make(Kind::kGlobal);
   global->text = *names_.insert(full).first;
@@ -80,8 +88,8 @@ PickleValue* Pickle::reduce(const PickleValue* function, const PickleValue* argu
     return items[0];
   }
   // (function, type, arguments, state): a Parameter or Tensor that carries attributes
-  const bool plain = name == kRebuildFromType && items.size() >= 3 && is_list(items[2]) && items[0]->kind == Kind::kGlobal &&
-                     items[0]->text != kRebuildFromType &&
+  const bool plain = name == kRebuildFromType && items.size() >= 3 && is_list(items[2]) &&
+                     items[0]->kind == Kind::kGlobal && items[0]->text != kRebuildFromType &&
                      (items[1]->text == "torch.Tensor" || items[1]->text == "torch.nn.parameter.Parameter");
   if (plain) return reduce(items[0], items[2]);
   return make_object(name, arguments);
@@ -94,7 +102,8 @@ PickleValue* Pickle::make_dict(const PickleValue* arguments) {
   require<DataError>(is_list(pairs), "{}: an OrderedDict in the pickle is not built from pairs", where_);
   charge(pairs->items.size());
   for (const PickleValue* pair : pairs->items) {
-    require<DataError>(is_list(pair) && pair->items.size() == 2, "{}: an OrderedDict in the pickle is not built from pairs", where_);
+    require<DataError>(is_list(pair) && pair->items.size() == 2,
+                       "{}: an OrderedDict in the pickle is not built from pairs", where_);
     dict->entries.emplace_back(pair->items[0], pair->items[1]);
   }
   return dict;
@@ -106,8 +115,8 @@ int64_t Pickle::integer_of(const PickleValue* value) const {
 }
 
 std::vector<int64_t> Pickle::integers_of(const PickleValue* value) const {
-  require<DataError>(is_list(value) && value->items.size() <= kMaxDimensions, "{}: the shape of a tensor is no list of at most {} sizes",
-                     where_, kMaxDimensions);
+  require<DataError>(is_list(value) && value->items.size() <= kMaxDimensions,
+                     "{}: the shape of a tensor is no list of at most {} sizes", where_, kMaxDimensions);
   std::vector<int64_t> numbers;
   for (const PickleValue* item : value->items) numbers.push_back(integer_of(item));
   return numbers;
@@ -116,10 +125,11 @@ std::vector<int64_t> Pickle::integers_of(const PickleValue* value) const {
 /// ("storage", torch.FloatStorage, key, location, number of elements)
 PickleValue* Pickle::make_storage(const PickleValue* id) {
   const auto& items = id->items;
-  require<DataError>(is_list(id) && items.size() >= 5 && items[0]->text == "storage" && items[1]->kind == Kind::kGlobal &&
-                         items[2]->kind == Kind::kText,
+  require<DataError>(is_list(id) && items.size() >= 5 && items[0]->text == "storage" &&
+                         items[1]->kind == Kind::kGlobal && items[2]->kind == Kind::kText,
                      "{}: a storage in the pickle is not described as torch does", where_);
-  require<DataError>(is_storage_class(items[1]->text), "{}: a storage is of the unknown class {}", where_, items[1]->text);
+  require<DataError>(is_storage_class(items[1]->text), "{}: a storage is of the unknown class {}", where_,
+                     items[1]->text);
   PickleValue* storage = make(Kind::kStorage);
   storage->type = items[1]->text.substr(items[1]->text.rfind('.') + 1);
   storage->text = items[2]->text;
@@ -133,12 +143,16 @@ PickleValue* Pickle::make_tensor(const PickleValue* arguments) {
   const auto& items = arguments->items;
   require<DataError>(items.size() >= 4, "{}: a tensor in the pickle is not described as torch does", where_);
   const PickleValue* storage = items[0];
-  require<DataError>(storage->kind == Kind::kStorage, "{}: a tensor is made from {}, which this reader does not know and does not run",
-                     where_, storage->text.empty() || storage->kind == Kind::kText ? "something that is no storage" : storage->text);
+  require<DataError>(
+      storage->kind == Kind::kStorage, "{}: a tensor is made from {}, which this reader does not know and does not run",
+      where_, storage->text.empty() || storage->kind == Kind::kText ? "something that is no storage" : storage->text);
   PickleValue* value = make(Kind::kTensor);
   value->tensor = std::make_unique<PickleTensor>();
   PickleTensor& tensor = *value->tensor;
-  tensor = {.storage = storage, .offset = integer_of(items[1]), .sizes = integers_of(items[2]), .strides = integers_of(items[3]),
+  tensor = {.storage = storage,
+            .offset = integer_of(items[1]),
+            .sizes = integers_of(items[2]),
+            .strides = integers_of(items[3]),
             .num_elements = 1};
   bool valid = tensor.sizes.size() == tensor.strides.size() && tensor.offset >= 0;
   int64_t last = tensor.offset;
@@ -147,11 +161,13 @@ PickleValue* Pickle::make_tensor(const PickleValue* arguments) {
     const int64_t size = tensor.sizes[d];
     int64_t reach = 0;
     valid = size >= 0 && tensor.strides[d] >= 0 && !__builtin_mul_overflow(bound, std::max<int64_t>(size, 1), &bound) &&
-            !__builtin_mul_overflow(std::max<int64_t>(size, 1) - 1, tensor.strides[d], &reach) && !__builtin_add_overflow(last, reach, &last);
+            !__builtin_mul_overflow(std::max<int64_t>(size, 1) - 1, tensor.strides[d], &reach) &&
+            !__builtin_add_overflow(last, reach, &last);
     if (valid) tensor.num_elements *= size;
   }
   require<DataError>(valid && (tensor.num_elements == 0 || last < storage->integer),
-                     "{}: a tensor reaches outside its storage '{}' of {} elements", where_, storage->text, storage->integer);
+                     "{}: a tensor reaches outside its storage '{}' of {} elements", where_, storage->text,
+                     storage->integer);
   return value;
 }
 

@@ -17,7 +17,8 @@ inline constexpr uint8_t kEmptyList = ']', kList = 'l', kAppend = 'a', kAppends 
 inline constexpr uint8_t kEmptyDict = '}', kDict = 'd', kSetItem = 's', kSetItems = 'u';
 inline constexpr uint8_t kEmptySet = 0x8f, kAddItems = 0x90, kFrozenSet = 0x91;
 inline constexpr uint8_t kBinPut = 'q', kLongBinPut = 'r', kMemoize = 0x94, kBinGet = 'h', kLongBinGet = 'j';
-inline constexpr uint8_t kGlobal = 'c', kStackGlobal = 0x93, kReduce = 'R', kNewObj = 0x81, kNewObjEx = 0x92, kBuild = 'b';
+inline constexpr uint8_t kGlobal = 'c', kStackGlobal = 0x93, kReduce = 'R', kNewObj = 0x81, kNewObjEx = 0x92,
+                         kBuild = 'b';
 inline constexpr uint8_t kBinPersId = 'Q';
 
 }  // namespace longclip::op

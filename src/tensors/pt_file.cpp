@@ -9,6 +9,7 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <exception>
 #include <map>
 #include <string_view>
 #include <utility>
@@ -71,9 +72,11 @@ class TensorCollector {
   }
 
   void visit(const PickleValue& value, const std::string& name, int depth) {
-    require<DataError>(depth <= kMaxDepth, "{}: values are nested deeper than {}, or contain themselves", archive_.path(), kMaxDepth);
+    require<DataError>(depth <= kMaxDepth, "{}: values are nested deeper than {}, or contain themselves",
+                       archive_.path(), kMaxDepth);
     require<DataError>(++visits_ <= kMaxVisits, "{}: more than {} values", archive_.path(), kMaxVisits);
-    require<DataError>(name.size() <= kMaxNameLength, "{}: a tensor has a name of more than {} bytes", archive_.path(), kMaxNameLength);
+    require<DataError>(name.size() <= kMaxNameLength, "{}: a tensor has a name of more than {} bytes", archive_.path(),
+                       kMaxNameLength);
     if (value.kind == Kind::kTensor) add(value, name);
     if (value.kind == Kind::kObject) visit_object(value, name, depth);
     for (size_t i = 0; i < value.items.size(); ++i) visit(*value.items[i], join(name, std::to_string(i)), depth + 1);
@@ -81,20 +84,24 @@ class TensorCollector {
   }
 
   void visit_entry(const PickleValue& key, const PickleValue& entry, const std::string& name, int depth) {
-    if (key.kind == Kind::kText) visit(entry, join(name, std::string(key.text.substr(0, kMaxNameLength + 1))), depth + 1);
+    if (key.kind == Kind::kText)
+      visit(entry, join(name, std::string(key.text.substr(0, kMaxNameLength + 1))), depth + 1);
     if (key.kind == Kind::kInt) visit(entry, join(name, std::to_string(key.integer)), depth + 1);
   }
 
   void visit_object(const PickleValue& object, const std::string& name, int depth) {
     require<DataError>(!names_tensor(*object.arguments, 0),
                        "{}: tensor '{}' is built by {}, which this reader does not know and does not run; "
-                       "save a plain state_dict in Python", archive_.path(), name, object.text);
+                       "save a plain state_dict in Python",
+                       archive_.path(), name, object.text);
     if (object.state == nullptr) return;
     for (const auto& [key, entry] : object.state->entries) {
       // A whole module that was pickled keeps its tensors in these attributes, which are no part of the names.
       const bool inner = key->text == "_parameters" || key->text == "_buffers" || key->text == "_modules";
-      if (inner) visit(*entry, name, depth + 1);
-      else visit_entry(*key, *entry, name, depth);
+      if (inner)
+        visit(*entry, name, depth + 1);
+      else
+        visit_entry(*key, *entry, name, depth);
     }
   }
 
@@ -106,12 +113,15 @@ class TensorCollector {
                                               [&](const PickleValue* item) { return names_tensor(*item, depth + 1); }));
   }
 
-  static std::string join(const std::string& name, const std::string& last) { return name.empty() ? last : name + "." + last; }
+  static std::string join(const std::string& name, const std::string& last) {
+    return name.empty() ? last : name + "." + last;
+  }
 
   void add(const PickleValue& value, const std::string& name) {
     require<DataError>(is_valid_utf8(name), "{}: the name of a tensor is not UTF-8", archive_.path());
     at::Tensor tensor = materialise(*value.tensor, name);
-    require<DataError>(file_.tensors.emplace(name, std::move(tensor)).second, "{}: two tensors are named '{}'", archive_.path(), name);
+    require<DataError>(file_.tensors.emplace(name, std::move(tensor)).second, "{}: two tensors are named '{}'",
+                       archive_.path(), name);
   }
 
   at::Tensor materialise(const PickleTensor& view, const std::string& name) {
@@ -120,7 +130,8 @@ class TensorCollector {
     const size_t item_size = c10::elementSize(dtype);
     const uint64_t most = kMaxExpansion * archive_.file_size();
     const bool bounded = static_cast<uint64_t>(view.num_elements) <= (most - total_bytes_) / item_size;
-    require<DataError>(bounded, "{}: tensor '{}' would make more than {} times the size of the file", archive_.path(), name, kMaxExpansion);
+    require<DataError>(bounded, "{}: tensor '{}' would make more than {} times the size of the file", archive_.path(),
+                       name, kMaxExpansion);
     total_bytes_ += static_cast<uint64_t>(view.num_elements) * item_size;
     const std::span<const uint8_t> bytes = storage_bytes(storage, item_size);
     at::Tensor tensor = at::empty(view.sizes, dtype);
@@ -152,7 +163,8 @@ class TensorCollector {
     for (const StorageType& type : kStorageTypes) {
       if (type.name == storage.type) return type.dtype;
     }
-    fail<DataError>("{}: tensor '{}' is kept in a {}; known are floating point, integers and bool", archive_.path(), name, storage.type);
+    fail<DataError>("{}: tensor '{}' is kept in a {}; known are floating point, integers and bool", archive_.path(),
+                    name, storage.type);
   }
 
   std::span<const uint8_t> storage_bytes(const PickleValue& storage, size_t item_size) {
@@ -188,8 +200,10 @@ void check_is_zip(const std::filesystem::path& path) {
   if (start.starts_with("PK")) return;
   require<DataError>(!start.starts_with('\x80'),
                      "{}: a plain pickle, as PyTorch before 1.6 wrote; convert it in Python: "
-                     "torch.save(torch.load(path, weights_only=True), new_path)", path.string());
-  fail<DataError>("{}: not a .pt file: {}", path.string(), bytes.empty() ? "it is empty" : "it does not begin as a zip file");
+                     "torch.save(torch.load(path, weights_only=True), new_path)",
+                     path.string());
+  fail<DataError>("{}: not a .pt file: {}", path.string(),
+                  bytes.empty() ? "it is empty" : "it does not begin as a zip file");
 }
 
 /// Writes the opcodes of data.pkl that torch.load(weights_only=True) accepts.
@@ -211,10 +225,7 @@ class PickleWriter {
   }
 
  private:
-  template <class T>
-  void put(T value) {
-    out_.append(reinterpret_cast<const char*>(&value), sizeof value);
-  }
+  template <class T> void put(T value) { out_.append(reinterpret_cast<const char*>(&value), sizeof value); }
   void text(std::string_view value) {
     put(op::kBinUnicode);
     put(static_cast<uint32_t>(value.size()));
@@ -249,7 +260,8 @@ class PickleWriter {
     integer(0);
     tuple(tensor.sizes());
     std::vector<int64_t> strides(static_cast<size_t>(tensor.dim()), 1);
-    for (size_t d = strides.size(); d-- > 1;) strides[d - 1] = strides[d] * std::max<int64_t>(tensor.size(static_cast<int64_t>(d)), 1);
+    for (size_t d = strides.size(); d-- > 1;)
+      strides[d - 1] = strides[d] * std::max<int64_t>(tensor.size(static_cast<int64_t>(d)), 1);
     tuple(strides);
     put(op::kNewFalse);
     global("collections", "OrderedDict");
@@ -271,7 +283,8 @@ TensorFile read_pt(const std::filesystem::path& path) {
   if (archive.contains(root + "/byteorder")) {
     const auto order = archive.read(root + "/byteorder");
     require<DataError>(std::string_view(reinterpret_cast<const char*>(order.data()), order.size()) == "little",
-                       "{}: was written on a big-endian machine; load and save it on a little-endian one", path.string());
+                       "{}: was written on a big-endian machine; load and save it on a little-endian one",
+                       path.string());
   }
   const Pickle pickle(archive.read(root + "/data.pkl"), path.string());
   TensorFile file = TensorCollector(archive).collect(pickle);
@@ -282,18 +295,28 @@ TensorFile read_pt(const std::filesystem::path& path) {
 void write_pt(const std::filesystem::path& path, const TensorMap& tensors) {
   const std::string pickle = PickleWriter().write(tensors);
   AtomicOutput output(path);
-  caffe2::serialize::PyTorchStreamWriter writer([&](const void* data, size_t size) {
-    output.write(data, size);
+  std::exception_ptr failure;
+  // The writer's destructor writes too, so nothing may be thrown through it: a failure is kept until the end.
+  const auto keep_failure = [&](const void* data, size_t size) {
+    try {
+      if (!failure) output.write(data, size);
+    } catch (...) {
+      failure = std::current_exception();
+    }
     return size;
-  });
-  writer.writeRecord("data.pkl", pickle.data(), pickle.size());
-  writer.writeRecord("byteorder", "little", 6);
-  size_t index = 0;
-  for (const auto& [name, tensor] : tensors) {
-    const at::Tensor bytes = tensor.detach().cpu().contiguous();
-    writer.writeRecord("data/" + std::to_string(index++), bytes.const_data_ptr(), bytes.nbytes());
+  };
+  {
+    caffe2::serialize::PyTorchStreamWriter writer(keep_failure);
+    writer.writeRecord("data.pkl", pickle.data(), pickle.size());
+    writer.writeRecord("byteorder", "little", 6);
+    size_t index = 0;
+    for (const auto& [name, tensor] : tensors) {
+      const at::Tensor bytes = tensor.detach().cpu().contiguous();
+      writer.writeRecord("data/" + std::to_string(index++), bytes.const_data_ptr(), bytes.nbytes());
+    }
+    writer.writeEndOfFile();
   }
-  writer.writeEndOfFile();
+  if (failure) std::rethrow_exception(failure);
   output.commit();
 }
 

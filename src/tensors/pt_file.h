@@ -1,5 +1,6 @@
 #pragma once
-// tensors/pt_file.h -- the .pt files of PyTorch: torch.save (zip format) and TorchScript archives, without Python or the JIT.
+// tensors/pt_file.h -- the .pt files of PyTorch: torch.save (zip format) and TorchScript archives, without Python or
+// the JIT.
 
 #include <filesystem>
 
@@ -14,7 +15,8 @@ namespace longclip {
 /// builds (by its name), and with a hint how to convert for files of PyTorch before 1.6.
 TensorFile read_pt(const std::filesystem::path& path);
 
-/// Writes a plain dict of tensors that torch.load(path, weights_only=True) reads. All or nothing; any device and strides.
+/// Writes a plain dict of tensors that torch.load(path, weights_only=True) reads. All or nothing; any device and
+/// strides.
 void write_pt(const std::filesystem::path& path, const TensorMap& tensors);
 
 }  // namespace longclip

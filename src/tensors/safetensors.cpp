@@ -62,8 +62,10 @@ class Reader {
     TensorFile result{.tensors = {}, .metadata = {}, .format = "safetensors", .ignored = {}};
     std::vector<Entry> entries;
     for (const auto& [name, value] : header.items()) {
-      if (name == kMetadata) result.metadata = read_metadata(value);
-      else entries.push_back(read_entry(name, value));
+      if (name == kMetadata)
+        result.metadata = read_metadata(value);
+      else
+        entries.push_back(read_entry(name, value));
     }
     check_layout(entries);
     for (const Entry& entry : entries) result.tensors.emplace(entry.name, copy(entry));
@@ -80,7 +82,8 @@ class Reader {
     require<DataError>(!start.starts_with("version https://git-lfs"),
                        "{}: only a Git LFS pointer, not the file itself; fetch it with `git lfs pull`", path_);
     require<DataError>(length <= kMaxHeader && length <= bytes.size() - kLengthSize,
-                       "{}: not a safetensors file, or cut off: a header of {} bytes in a file of {}", path_, length, bytes.size());
+                       "{}: not a safetensors file, or cut off: a header of {} bytes in a file of {}", path_, length,
+                       bytes.size());
     data_ = bytes.subspan(kLengthSize + length);
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + kLengthSize, length);
     require<DataError>(text.starts_with('{'), "{}: the safetensors header does not begin with '{{'", path_);
@@ -104,24 +107,28 @@ class Reader {
   }
 
   std::vector<uint64_t> numbers(const Json& value, const std::string& name, const char* key) const {
-    require<DataError>(value.is_array() && value.size() <= kMaxDimensions, "{}: tensor '{}': {} must be a list of at most {} numbers",
-                       path_, name, key, kMaxDimensions);
+    require<DataError>(value.is_array() && value.size() <= kMaxDimensions,
+                       "{}: tensor '{}': {} must be a list of at most {} numbers", path_, name, key, kMaxDimensions);
     std::vector<uint64_t> result;
     for (const Json& number : value) {
-      require<DataError>(number.is_number_unsigned(), "{}: tensor '{}': {} must hold whole numbers from 0", path_, name, key);
+      require<DataError>(number.is_number_unsigned(), "{}: tensor '{}': {} must hold whole numbers from 0", path_, name,
+                         key);
       result.push_back(number.get<uint64_t>());
     }
     return result;
   }
 
   Entry read_entry(const std::string& name, const Json& value) const {
-    Entry entry{.name = name, .dtype = read_type(member(value, name, "dtype"), name), .sizes = {}, .begin = 0, .end = 0};
-    int64_t bound = static_cast<int64_t>(c10::elementSize(entry.dtype));  // bytes with a size of 0 counted as 1: no product overflows
+    Entry entry{
+        .name = name, .dtype = read_type(member(value, name, "dtype"), name), .sizes = {}, .begin = 0, .end = 0};
+    int64_t bound = static_cast<int64_t>(
+        c10::elementSize(entry.dtype));  // bytes with a size of 0 counted as 1: no product overflows
     bool empty = false;
     for (const uint64_t size : numbers(member(value, name, "shape"), name, "shape")) {
       empty |= size == 0;
-      require<DataError>(size <= INT64_MAX && !__builtin_mul_overflow(bound, std::max<int64_t>(static_cast<int64_t>(size), 1), &bound),
-                         "{}: tensor '{}': the shape overflows", path_, name);
+      require<DataError>(
+          size <= INT64_MAX && !__builtin_mul_overflow(bound, std::max<int64_t>(static_cast<int64_t>(size), 1), &bound),
+          "{}: tensor '{}': the shape overflows", path_, name);
       entry.sizes.push_back(static_cast<int64_t>(size));
     }
     const std::vector<uint64_t> offsets = numbers(member(value, name, "data_offsets"), name, "data_offsets");
@@ -130,8 +137,8 @@ class Reader {
     entry.begin = offsets[0];
     entry.end = offsets[1];
     const uint64_t wanted = empty ? 0 : static_cast<uint64_t>(bound);
-    require<DataError>(entry.end - entry.begin == wanted, "{}: tensor '{}': {} bytes of data, shape {} needs {}", path_, name,
-                       entry.end - entry.begin, shape_text(entry.sizes), wanted);
+    require<DataError>(entry.end - entry.begin == wanted, "{}: tensor '{}': {} bytes of data, shape {} needs {}", path_,
+                       name, entry.end - entry.begin, shape_text(entry.sizes), wanted);
     return entry;
   }
 
@@ -149,8 +156,8 @@ class Reader {
     uint64_t end = 0;
     for (const Entry& entry : entries) {
       require<DataError>(entry.begin >= end, "{}: the data of tensor '{}' overlaps that of another", path_, entry.name);
-      require<DataError>(entry.begin == end, "{}: {} bytes before the data of tensor '{}' belong to none", path_, entry.begin - end,
-                         entry.name);
+      require<DataError>(entry.begin == end, "{}: {} bytes before the data of tensor '{}' belong to none", path_,
+                         entry.begin - end, entry.name);
       end = entry.end;
     }
     require<DataError>(end == data_.size(), "{}: {} bytes at the end belong to no tensor", path_, data_.size() - end);
@@ -159,7 +166,8 @@ class Reader {
   at::Tensor copy(const Entry& entry) const {
     at::Tensor tensor = at::empty(entry.sizes, entry.dtype);
     if (entry.end > entry.begin) std::memcpy(tensor.data_ptr(), data_.data() + entry.begin, entry.end - entry.begin);
-    return entry.dtype == at::kBool ? tensor.view(at::kByte).ne(0) : tensor;  // bytes other than 0 and 1 are no valid bool
+    return entry.dtype == at::kBool ? tensor.view(at::kByte).ne(0)
+                                    : tensor;  // bytes other than 0 and 1 are no valid bool
   }
 
   std::string path_;
@@ -183,7 +191,9 @@ std::string make_header(const std::vector<NamedTensor>& sorted, const std::map<s
   uint64_t offset = 0;
   for (const auto& [name, tensor] : sorted) {
     const uint64_t end = offset + static_cast<uint64_t>(tensor.numel()) * tensor.element_size();
-    header[name] = {{"dtype", kTypes[type_index(tensor, name)].name}, {"shape", tensor.sizes().vec()}, {"data_offsets", {offset, end}}};
+    header[name] = {{"dtype", kTypes[type_index(tensor, name)].name},
+                    {"shape", tensor.sizes().vec()},
+                    {"data_offsets", {offset, end}}};
     offset = end;
   }
   std::string text = header.dump();

@@ -50,8 +50,9 @@ uint32_t crc32(std::span<const uint8_t> bytes) {
     uint32_t low = 0;
     std::memcpy(&low, bytes.data(), 4);
     low ^= crc;
-    crc = kTables[7][low & 0xff] ^ kTables[6][(low >> 8) & 0xff] ^ kTables[5][(low >> 16) & 0xff] ^ kTables[4][low >> 24] ^
-          kTables[3][bytes[4]] ^ kTables[2][bytes[5]] ^ kTables[1][bytes[6]] ^ kTables[0][bytes[7]];
+    crc = kTables[7][low & 0xff] ^ kTables[6][(low >> 8) & 0xff] ^ kTables[5][(low >> 16) & 0xff] ^
+          kTables[4][low >> 24] ^ kTables[3][bytes[4]] ^ kTables[2][bytes[5]] ^ kTables[1][bytes[6]] ^
+          kTables[0][bytes[7]];
   }
   for (const uint8_t byte : bytes) crc = (crc >> 8) ^ kTables[0][(crc ^ byte) & 0xff];
   return ~crc;
@@ -64,18 +65,17 @@ ZipArchive::ZipArchive(const std::filesystem::path& path) : path_(path.string())
   check_overlap(directory.start);
 }
 
-template <class T>
-T ZipArchive::number(uint64_t offset) const {
-  require<DataError>(offset <= file_size() && file_size() - offset >= sizeof(T), "{}: the zip directory points outside the file",
-                     path_);
+template <class T> T ZipArchive::number(uint64_t offset) const {
+  require<DataError>(offset <= file_size() && file_size() - offset >= sizeof(T),
+                     "{}: the zip directory points outside the file", path_);
   T value{};
   std::memcpy(&value, file_.bytes().data() + offset, sizeof(T));
   return value;
 }
 
 std::string_view ZipArchive::text(uint64_t offset, uint64_t length) const {
-  require<DataError>(offset <= file_size() && file_size() - offset >= length, "{}: the zip directory points outside the file",
-                     path_);
+  require<DataError>(offset <= file_size() && file_size() - offset >= length,
+                     "{}: the zip directory points outside the file", path_);
   return {reinterpret_cast<const char*>(file_.bytes().data()) + offset, length};
 }
 
@@ -84,7 +84,8 @@ ZipArchive::Directory ZipArchive::find_directory() const {
   const uint64_t lowest = end > kLongestComment ? end - kLongestComment : 0;
   while (end > lowest && number<uint32_t>(end) != kEndRecord) --end;
   require<DataError>(file_size() >= kEndRecordSize && number<uint32_t>(end) == kEndRecord,
-                     "{}: the zip directory at the end is missing; the file was cut off, download or copy it again", path_);
+                     "{}: the zip directory at the end is missing; the file was cut off, download or copy it again",
+                     path_);
   uint64_t size = number<uint32_t>(end + 12);
   Directory directory{.start = number<uint32_t>(end + 16), .count = number<uint16_t>(end + 10), .end = end};
   if (directory.count == 0xffff || directory.start == kIn64 || size == kIn64) {
@@ -108,7 +109,9 @@ uint64_t ZipArchive::add_record(uint64_t offset, uint64_t directory_start) {
   const uint64_t extra_length = number<uint16_t>(offset + 30);
   const std::string name(text(offset + kCentralHeaderSize, name_length));
   uint64_t stored = number<uint32_t>(offset + 20);
-  Record record{.header = number<uint32_t>(offset + 42), .data = 0, .size = number<uint32_t>(offset + 24),
+  Record record{.header = number<uint32_t>(offset + 42),
+                .data = 0,
+                .size = number<uint32_t>(offset + 24),
                 .crc = number<uint32_t>(offset + 16)};
   uint64_t extra = offset + kCentralHeaderSize + name_length;
   const uint64_t extra_end = extra + extra_length;
@@ -126,11 +129,13 @@ uint64_t ZipArchive::add_record(uint64_t offset, uint64_t directory_start) {
   }
   require<DataError>((number<uint16_t>(offset + 8) & 1) == 0, "{}: record '{}' is encrypted", path_, name);
   require<DataError>(number<uint16_t>(offset + 10) == 0 && stored == record.size,
-                     "{}: record '{}' is compressed, which torch.save never does; load and save it again in Python", path_, name);
+                     "{}: record '{}' is compressed, which torch.save never does; load and save it again in Python",
+                     path_, name);
   require<DataError>(number<uint32_t>(record.header) == kLocalHeader &&
                          text(record.header + kLocalHeaderSize, number<uint16_t>(record.header + 26)) == name,
                      "{}: the header of record '{}' is broken", path_, name);
-  record.data = record.header + kLocalHeaderSize + number<uint16_t>(record.header + 26) + number<uint16_t>(record.header + 28);
+  record.data =
+      record.header + kLocalHeaderSize + number<uint16_t>(record.header + 26) + number<uint16_t>(record.header + 28);
   require<DataError>(record.data <= directory_start && record.size <= directory_start - record.data,
                      "{}: record '{}' leaves the file", path_, name);
   require<DataError>(records_.emplace(name, record).second, "{}: two records are named '{}'", path_, name);
@@ -160,7 +165,8 @@ std::span<const uint8_t> ZipArchive::read(const std::string& name) const {
 std::string ZipArchive::root() const {
   constexpr std::string_view kPickle = "/data.pkl";
   for (const auto& [name, record] : records_) {
-    if (name.find('/') + kPickle.size() == name.size() && name.ends_with(kPickle)) return name.substr(0, name.find('/'));
+    if (name.find('/') + kPickle.size() == name.size() && name.ends_with(kPickle))
+      return name.substr(0, name.find('/'));
   }
   fail<DataError>("{}: a zip file without data.pkl; neither torch.save nor TorchScript wrote it", path_);
 }

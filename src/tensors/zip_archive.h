@@ -44,8 +44,7 @@ class ZipArchive {
     uint64_t count;
     uint64_t end;
   };
-  template <class T>
-  T number(uint64_t offset) const;
+  template <class T> T number(uint64_t offset) const;
   std::string_view text(uint64_t offset, uint64_t length) const;
   Directory find_directory() const;
   uint64_t add_record(uint64_t offset, uint64_t directory_start);

@@ -23,8 +23,14 @@ namespace {
 namespace fs = std::filesystem;
 
 ClipWeights stretched_clip(int64_t vocabulary_size) {
-  const Architecture architecture{.image_size = 16, .patch_size = 8, .vision = {64, 1, 1, 256}, .text = {64, 1, 1, 256}, .context_length = 248,
-                                  .vocabulary_size = vocabulary_size, .eos_id = vocabulary_size - 1, .embed_dim = 24,
+  const Architecture architecture{.image_size = 16,
+                                  .patch_size = 8,
+                                  .vision = {64, 1, 1, 256},
+                                  .text = {64, 1, 1, 256},
+                                  .context_length = 248,
+                                  .vocabulary_size = vocabulary_size,
+                                  .eos_id = vocabulary_size - 1,
+                                  .embed_dim = 24,
                                   .stretch = Stretch{.keep = 20, .ratio = 4, .source_length = 77}};
   ClipWeights clip{.architecture = architecture, .tensors = {}};
   for (const auto& [name, shape] : weight_shapes(architecture)) clip.tensors[name] = at::randn(shape);
@@ -32,14 +38,16 @@ ClipWeights stretched_clip(int64_t vocabulary_size) {
 }
 
 bool same(const TensorMap& a, const TensorMap& b) {
-  return a.size() == b.size() && std::all_of(a.begin(), a.end(), [&](const auto& item) { return at::equal(item.second, b.at(item.first)); });
+  return a.size() == b.size() &&
+         std::all_of(a.begin(), a.end(), [&](const auto& item) { return at::equal(item.second, b.at(item.first)); });
 }
 
 Json read_json(const fs::path& path) { return parse_json(test::read_text(path), path.string()); }
 
 }  // namespace
 
-TEST_CASE("HfExport: export and import give the same model, in fp32 exactly and in half rounded once", "[train][unit]") {
+TEST_CASE("HfExport: export and import give the same model, in fp32 exactly and in half rounded once",
+          "[train][unit]") {
   const test::TemporaryFolder folder;
   const ClipWeights clip = stretched_clip(100);
   const auto notes = export_hf(clip, folder / "fp32", {});
@@ -52,7 +60,8 @@ TEST_CASE("HfExport: export and import give the same model, in fp32 exactly and 
   for (const auto dtype : {at::kHalf, at::kBFloat16}) {
     export_hf(clip, folder / c10::toString(dtype), {.dtype = dtype});
     const ClipWeights rounded = read_clip(folder / c10::toString(dtype));
-    for (const auto& [name, tensor] : clip.tensors) REQUIRE(at::equal(rounded.tensors.at(name), tensor.to(dtype).to(at::kFloat)));
+    for (const auto& [name, tensor] : clip.tensors)
+      REQUIRE(at::equal(rounded.tensors.at(name), tensor.to(dtype).to(at::kFloat)));
   }
 }
 
@@ -77,7 +86,8 @@ TEST_CASE("HfExport: the configs state 248 positions, the end of text and CLIP's
   const TensorFile weights = read_safetensors(folder / "hf" / "model.safetensors");
   REQUIRE(weights.metadata.at("format") == "pt");
   REQUIRE(weights.tensors.at("logit_scale").dim() == 0);
-  REQUIRE(std::none_of(weights.tensors.begin(), weights.tensors.end(), [](const auto& item) { return item.first.ends_with("position_ids"); }));
+  REQUIRE(std::none_of(weights.tensors.begin(), weights.tensors.end(),
+                       [](const auto& item) { return item.first.ends_with("position_ids"); }));
 }
 
 TEST_CASE("HfExport: an old export comes out with its end of text corrected", "[train][golden]") {
@@ -86,11 +96,13 @@ TEST_CASE("HfExport: an old export comes out with its end of text corrected", "[
   const test::TemporaryFolder folder;
   const ClipWeights clip = read_clip(*cases / "11_hf_old_export_buffers_eos2" / "model");
   export_hf(clip, folder / "hf", {});
-  REQUIRE(read_json(folder / "hf" / "config.json")["text_config"]["eos_token_id"] == clip.architecture.vocabulary_size - 1);
+  REQUIRE(read_json(folder / "hf" / "config.json")["text_config"]["eos_token_id"] ==
+          clip.architecture.vocabulary_size - 1);
   REQUIRE(same(clip.tensors, read_clip(folder / "hf").tensors));
 }
 
-TEST_CASE("UpstreamExport: exactly upstream's names, the folded table under both, and the same model again", "[train][unit]") {
+TEST_CASE("UpstreamExport: exactly upstream's names, the folded table under both, and the same model again",
+          "[train][unit]") {
   const test::TemporaryFolder folder;
   const ClipWeights clip = stretched_clip(100);
   export_upstream(clip, folder / "longclip.pt", {});
@@ -135,8 +147,7 @@ TEST_CASE("Exports: an existing output is kept unless overwriting was asked for"
 }
 
 TEST_CASE("Exports: a value that does not fit the type is an error that names the tensor", "[train][unit]") {
-  REQUIRE_THROWS_WITH(converted({{"x.weight", at::full({2}, 1e9)}}, at::kHalf),
-                      ContainsSubstring("x.weight"));
+  REQUIRE_THROWS_WITH(converted({{"x.weight", at::full({2}, 1e9)}}, at::kHalf), ContainsSubstring("x.weight"));
   REQUIRE(export_dtype("bf16") == at::kBFloat16);
   REQUIRE_THROWS_WITH(export_dtype("half"), ContainsSubstring("fp32, fp16, bf16"));
 }

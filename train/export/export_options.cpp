@@ -18,8 +18,8 @@ TensorMap converted(const TensorMap& tensors, at::ScalarType dtype) {
   TensorMap result;
   for (const auto& [name, tensor] : tensors) {
     result[name] = tensor.to(dtype);
-    require<InputError>(at::isfinite(result[name]).all().item<bool>(), "{}: values do not fit {}; export with another type", name,
-                        c10::toString(dtype));
+    require<InputError>(at::isfinite(result[name]).all().item<bool>(),
+                        "{}: values do not fit {}; export with another type", name, c10::toString(dtype));
   }
   return result;
 }

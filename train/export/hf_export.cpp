@@ -77,7 +77,8 @@ std::vector<std::string> export_hf(const ClipWeights& weights, const fs::path& o
   if (architecture.has_clip_vocabulary()) {
     write_tokenizer(out, architecture.context_length);
   } else {
-    notes.push_back("no tokenizer files: a vocabulary of " + std::to_string(architecture.vocabulary_size) + " is not CLIP's");
+    notes.push_back("no tokenizer files: a vocabulary of " + std::to_string(architecture.vocabulary_size) +
+                    " is not CLIP's");
   }
   const double logit_scale = tensors.at("logit_scale").item<double>();
   const Json config = to_hf_config(architecture, dtype_name(options.dtype), logit_scale);

@@ -26,8 +26,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const Architecture kSmall{.image_size = 16, .patch_size = 8, .vision = {64, 1, 1, 96}, .text = {64, 2, 1, 128}, .context_length = 30,
-                          .vocabulary_size = 40, .eos_id = 39, .embed_dim = 24};
+const Architecture kSmall{.image_size = 16,
+                          .patch_size = 8,
+                          .vision = {64, 1, 1, 96},
+                          .text = {64, 2, 1, 128},
+                          .context_length = 30,
+                          .vocabulary_size = 40,
+                          .eos_id = 39,
+                          .embed_dim = 24};
 
 ClipWeights small_clip() {
   ClipWeights clip{.architecture = kSmall, .tensors = {}};
@@ -38,12 +44,14 @@ ClipWeights small_clip() {
 bool same(const TensorMap& a, const TensorMap& b) {
   return a.size() == b.size() && std::all_of(a.begin(), a.end(), [&](const auto& item) {
            const auto found = b.find(item.first);
-           return found != b.end() && found->second.scalar_type() == at::kFloat && at::equal(item.second.to(at::kFloat), found->second);
+           return found != b.end() && found->second.scalar_type() == at::kFloat &&
+                  at::equal(item.second.to(at::kFloat), found->second);
          });
 }
 
 bool says(const ClipWeights& clip, const std::string& part) {
-  return std::any_of(clip.notes.begin(), clip.notes.end(), [&](const std::string& note) { return note.find(part) != std::string::npos; });
+  return std::any_of(clip.notes.begin(), clip.notes.end(),
+                     [&](const std::string& note) { return note.find(part) != std::string::npos; });
 }
 
 std::string float32_sha256(const at::Tensor& tensor) {
@@ -80,8 +88,10 @@ TEST_CASE("ClipFile: the four published formats give the same weights and sizes"
   if (!golden) return test::say_skipped("checkpoint formats", "shared/golden");
   const TensorMap wanted = read_safetensors(*golden / "toy_clip_state.safetensors").tensors;
   const Json sizes = test::read_json(*golden / "toy_config.json");
-  for (const auto& [name, format] : {std::pair{"toy_clip_state.safetensors", "safetensors"}, {"toy_clip_state_dict.pt", "torch.save"},
-                                     {"toy_clip_openai.pt", "TorchScript"}, {"toy_clip_hf", "Hugging Face"}}) {
+  for (const auto& [name, format] : {std::pair{"toy_clip_state.safetensors", "safetensors"},
+                                     {"toy_clip_state_dict.pt", "torch.save"},
+                                     {"toy_clip_openai.pt", "TorchScript"},
+                                     {"toy_clip_hf", "Hugging Face"}}) {
     CAPTURE(name);
     const ClipWeights clip = read_clip(*golden / name);
     REQUIRE(clip.source_format == format);
@@ -97,7 +107,8 @@ TEST_CASE("ClipFile: the four published formats give the same weights and sizes"
   }
 }
 
-TEST_CASE("ClipFile: a training checkpoint with wrappers, prefixes and optimizer gives the weights inside", "[model][golden]") {
+TEST_CASE("ClipFile: a training checkpoint with wrappers, prefixes and optimizer gives the weights inside",
+          "[model][golden]") {
   const auto cases = test::cases_dir();
   if (!cases) return test::say_skipped("wrapped checkpoint", "shared/cases");
   const fs::path folder = *cases / "08_pt_nested_prefixes_scalar_shape";
@@ -105,17 +116,21 @@ TEST_CASE("ClipFile: a training checkpoint with wrappers, prefixes and optimizer
   const ClipWeights clip = read_clip(folder / "epoch_3.pt");
   require_tensors(clip, values["tensors"]);
   REQUIRE(clip.tensors.size() == values["tensors"].size() + 1);
-  REQUIRE(float32_sha256(clip.tensors.at("positional_embedding").slice(0, 0, 20)) == values["positional_embedding_first_20_rows_float32_sha256"]);
-  for (const char* part : {"entry 'state_dict'", "entry 'optimizer' left out", "epoch", "scaler", "numpy"}) REQUIRE(says(clip, part));
+  REQUIRE(float32_sha256(clip.tensors.at("positional_embedding").slice(0, 0, 20)) ==
+          values["positional_embedding_first_20_rows_float32_sha256"]);
+  for (const char* part : {"entry 'state_dict'", "entry 'optimizer' left out", "epoch", "scaler", "numpy"})
+    REQUIRE(says(clip, part));
 }
 
-TEST_CASE("ClipFile: a Hugging Face folder without one of its shards is refused by the name of the shard", "[model][golden]") {
+TEST_CASE("ClipFile: a Hugging Face folder without one of its shards is refused by the name of the shard",
+          "[model][golden]") {
   const auto cases = test::cases_dir();
   if (!cases) return test::say_skipped("missing shard", "shared/cases");
   const fs::path folder = *cases / "09_hf_shard_missing";
   const Json values = test::read_json(folder / "case.json")["expected"]["values"];
-  REQUIRE_THROWS_WITH(read_clip(folder / "model"), ContainsSubstring(values["missing_file"].get<std::string>()) &&
-                                                       ContainsSubstring(std::to_string(values["tensors_missing"].get<int>()) + " tensors"));
+  REQUIRE_THROWS_WITH(read_clip(folder / "model"),
+                      ContainsSubstring(values["missing_file"].get<std::string>()) &&
+                          ContainsSubstring(std::to_string(values["tensors_missing"].get<int>()) + " tensors"));
 }
 
 TEST_CASE("ClipFile: an old Hugging Face export loses its buffers and its wrong end of text", "[model][golden]") {
@@ -171,7 +186,8 @@ TEST_CASE("ClipFile: missing, unknown, misshapen and non-finite tensors are all 
   tensors["logit_scale"] = at::full({}, std::nan(""));
   tensors["text_projection"] = at::zeros({64, 24}, at::kInt);
   const std::string message = refusal(tensors);
-  for (const char* part : {"missing: ln_final.bias [64]", "not known: visual.extra [2]", "misshapen: visual.proj is [64, 25], wanted is [64, 24]",
+  for (const char* part : {"missing: ln_final.bias [64]", "not known: visual.extra [2]",
+                           "misshapen: visual.proj is [64, 25], wanted is [64, 24]",
                            "holds NaN or infinity: logit_scale", "not floating point: text_projection"}) {
     REQUIRE_THAT(message, ContainsSubstring(part));
   }

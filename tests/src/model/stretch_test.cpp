@@ -23,7 +23,11 @@ namespace {
 /// PyTorch before 1.6 inside byte strings. The raw floats are the end of such a string.
 at::Tensor published_table(const std::string& pickle, const std::string& name, int64_t rows, int64_t width) {
   const size_t entry = pickle.find(std::string{'\x8c', static_cast<char>(name.size())}.append(name));
-  const size_t start = pickle.find("\x94" "B", entry) + 2;  // BINBYTES
+  const size_t start = pickle.find(
+                           "\x94"
+                           "B",
+                           entry) +
+                       2;  // BINBYTES
   uint32_t length = 0;
   std::memcpy(&length, pickle.data() + start, sizeof length);
   const size_t num_bytes = static_cast<size_t>(rows * width) * sizeof(float);
@@ -63,7 +67,8 @@ TEST_CASE("Stretch: the half rule gives the published LongCLIP-B table exactly",
 }
 
 TEST_CASE("Stretch: any keep, ratio and length obey the stated formula", "[model][unit]") {
-  for (const auto& [n, keep, ratio] : {std::tuple<int64_t, int64_t, int64_t>{2, 0, 2}, {5, 4, 3}, {77, 20, 4}, {77, 0, 2}, {9, 3, 7}}) {
+  for (const auto& [n, keep, ratio] :
+       {std::tuple<int64_t, int64_t, int64_t>{2, 0, 2}, {5, 4, 3}, {77, 20, 4}, {77, 0, 2}, {9, 3, 7}}) {
     const at::Tensor old = at::randn({n, 3});
     const at::Tensor stretched = stretch_positions(old, {.keep = keep, .ratio = ratio});
     REQUIRE(stretched.size(0) == ratio * n - (ratio - 1) * keep);
@@ -72,13 +77,16 @@ TEST_CASE("Stretch: any keep, ratio and length obey the stated formula", "[model
       const double w = row < keep ? 0 : static_cast<double>((row - keep) % ratio) / static_cast<double>(ratio);
       const at::Tensor step = i + 1 < n ? old[i + 1] - old[i] : old[n - 1] - old[n - 2];
       CAPTURE(n, keep, ratio, row);
-      if (w == 0) REQUIRE(at::equal(stretched[row], old[i]));
-      else REQUIRE(test::max_difference(stretched[row], old[i] + step * w) < 1e-6);
+      if (w == 0)
+        REQUIRE(at::equal(stretched[row], old[i]));
+      else
+        REQUIRE(test::max_difference(stretched[row], old[i] + step * w) < 1e-6);
     }
   }
 }
 
-TEST_CASE("Stretch: to a length, rows after the kept ones are interpolated evenly and both ends stay", "[model][unit]") {
+TEST_CASE("Stretch: to a length, rows after the kept ones are interpolated evenly and both ends stay",
+          "[model][unit]") {
   const at::Tensor line = at::arange(77, at::kFloat).unsqueeze(1);
   for (const int64_t keep : {0, 20, 75}) {
     const at::Tensor stretched = stretch_positions(line, {.keep = keep, .to = 512});
@@ -87,7 +95,8 @@ TEST_CASE("Stretch: to a length, rows after the kept ones are interpolated evenl
     REQUIRE(stretched[511].item<float>() == 76.0f);
     const double step = static_cast<double>(76 - keep) / static_cast<double>(511 - keep);
     for (int64_t row = keep; row < 512; ++row) {
-      REQUIRE(std::abs(stretched[row].item<double>() - (static_cast<double>(keep) + step * static_cast<double>(row - keep))) < 1e-5);
+      REQUIRE(std::abs(stretched[row].item<double>() -
+                       (static_cast<double>(keep) + step * static_cast<double>(row - keep))) < 1e-5);
     }
   }
 }

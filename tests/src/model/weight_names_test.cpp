@@ -15,8 +15,14 @@ namespace longclip {
 namespace {
 
 /// Heads and MLP width that no rule of thumb gives.
-const Architecture kOdd{.image_size = 12, .patch_size = 4, .vision = {6, 2, 3, 10}, .text = {8, 3, 2, 12}, .context_length = 30,
-                        .vocabulary_size = 16, .eos_id = 15, .embed_dim = 5};
+const Architecture kOdd{.image_size = 12,
+                        .patch_size = 4,
+                        .vision = {6, 2, 3, 10},
+                        .text = {8, 3, 2, 12},
+                        .context_length = 30,
+                        .vocabulary_size = 16,
+                        .eos_id = 15,
+                        .embed_dim = 5};
 
 TensorMap random_weights(const Architecture& architecture) {
   TensorMap tensors;
@@ -54,18 +60,22 @@ TEST_CASE("WeightNames: missing and unknown Hugging Face names are all listed", 
   huggingface.erase("visual_projection.weight");
   huggingface.erase("text_model.encoder.layers.0.self_attn.v_proj.bias");
   huggingface["text_model.adapter"] = at::zeros({1});
-  for (const char* problem : {"missing: visual_projection.weight", "missing: text_model.encoder.layers.0.self_attn.v_proj.bias", "not known: text_model.adapter"}) {
+  for (const char* problem :
+       {"missing: visual_projection.weight", "missing: text_model.encoder.layers.0.self_attn.v_proj.bias",
+        "not known: text_model.adapter"}) {
     REQUIRE_THROWS_WITH(to_openai_names(huggingface, "x"), ContainsSubstring(problem));
   }
 }
 
-TEST_CASE("WeightNames: wrappers and prefixes are removed in any nesting, buffers and other entries dropped", "[model][unit]") {
+TEST_CASE("WeightNames: wrappers and prefixes are removed in any nesting, buffers and other entries dropped",
+          "[model][unit]") {
   const TensorMap wanted = random_weights(kOdd);
   const auto check = [&](const std::string& prefix, const std::string& entry) {
     CAPTURE(prefix);
     TensorMap wrapped = with_prefix(wanted, prefix);
     wrapped[prefix + "logit_scale"] = wanted.at("logit_scale").reshape({1});
-    for (const char* buffer : {"input_resolution", "context_length", "vocab_size", "text_model.embeddings.position_ids", "attn_mask", "mask1"}) {
+    for (const char* buffer : {"input_resolution", "context_length", "vocab_size", "text_model.embeddings.position_ids",
+                               "attn_mask", "mask1"}) {
       wrapped[prefix + buffer] = at::zeros({3}, at::kLong);
     }
     std::vector<std::string> expected;
@@ -86,7 +96,8 @@ TEST_CASE("WeightNames: wrappers and prefixes are removed in any nesting, buffer
 TEST_CASE("WeightNames: a wrapper on a part of the model is removed too, and doubled model names", "[model][unit]") {
   const TensorMap wanted = random_weights(kOdd);
   TensorMap wrapped;
-  for (const auto& [name, tensor] : wanted) wrapped[name.starts_with("visual.") ? "visual._orig_mod." + name.substr(7) : name] = tensor;
+  for (const auto& [name, tensor] : wanted)
+    wrapped[name.starts_with("visual.") ? "visual._orig_mod." + name.substr(7) : name] = tensor;
   std::vector<std::string> notes;
   REQUIRE(same(find_clip_weights(wrapped, "x", notes), wanted));
   TensorMap nested;
@@ -98,15 +109,18 @@ TEST_CASE("WeightNames: a wrapper on a part of the model is removed too, and dou
 
 TEST_CASE("WeightNames: no CLIP, two CLIPs, and a ResNet CLIP are refused with the reason", "[model][unit]") {
   std::vector<std::string> notes;
-  REQUIRE_THROWS_WITH(find_clip_weights({{"encoder.weight", at::zeros({1})}}, "f.pt", notes), ContainsSubstring("f.pt: holds no CLIP"));
-  REQUIRE_THROWS_WITH(find_clip_weights({{"visual.layer1.0.conv1.weight", at::zeros({1})}}, "x", notes), ContainsSubstring("ResNet"));
+  REQUIRE_THROWS_WITH(find_clip_weights({{"encoder.weight", at::zeros({1})}}, "f.pt", notes),
+                      ContainsSubstring("f.pt: holds no CLIP"));
+  REQUIRE_THROWS_WITH(find_clip_weights({{"visual.layer1.0.conv1.weight", at::zeros({1})}}, "x", notes),
+                      ContainsSubstring("ResNet"));
   TensorMap two = with_prefix(random_weights(kOdd), "model.");
   two.merge(with_prefix(random_weights(kOdd), "model_ema."));
   REQUIRE_THROWS_WITH(find_clip_weights(two, "x", notes), ContainsSubstring("more than one CLIP"));
 }
 
 TEST_CASE("WeightNames: upstream's two tables fold into frozen and trained rows", "[model][unit]") {
-  TensorMap tensors{{"positional_embedding", at::zeros({248, 4})}, {"positional_embedding_res", at::full({248, 4}, 1.0)}};
+  TensorMap tensors{{"positional_embedding", at::zeros({248, 4})},
+                    {"positional_embedding_res", at::full({248, 4}, 1.0)}};
   REQUIRE(fold_two_tables(tensors, "x"));
   REQUIRE(!tensors.contains("positional_embedding_res"));
   const at::Tensor& table = tensors.at("positional_embedding");

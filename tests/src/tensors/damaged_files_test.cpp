@@ -1,9 +1,16 @@
-// tests/src/tensors/damaged_files_test.cpp -- cut and changed files are refused or read, and never crash the reader.
+// tests/src/tensors/damaged_files_test.cpp -- cut and changed files are refused or read and never crash the reader;
+// files that cannot be written as a whole do not appear.
+#include <ATen/ops/zeros.h>
+#include <sys/resource.h>
+
 #include <algorithm>
+#include <csignal>
 #include <random>
 
 #include "base/error.h"
 #include "support/reference_data.h"
+#include "tensors/pt_file.h"
+#include "tensors/safetensors.h"
 #include "tensors/tensor_file.h"
 #include "support/catch.h"
 
@@ -31,7 +38,45 @@ std::vector<std::string> golden_files(const std::filesystem::path& golden) {
   return contents;
 }
 
+/// While it lives, files of this process end at `num_bytes`, as on a full disk.
+class SmallDisk {
+ public:
+  explicit SmallDisk(rlim_t num_bytes) {
+    getrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{num_bytes, before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~SmallDisk() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, SIG_DFL);
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
 }  // namespace
+
+TEST_CASE("Tensor files: when the disk is full, the old file stays and no part of the new one", "[tensors][unit]") {
+  const test::TemporaryFolder folder;
+  const TensorMap tensors{{"a", at::zeros({1 << 20})}, {"b", at::zeros({1 << 20})}};
+  for (const std::string name : {"a.pt", "a.safetensors"}) {
+    test::write_text(folder / name, "old");
+    const auto write = [&] {
+      const SmallDisk disk(1 << 20);
+      if (name == "a.pt")
+        write_pt(folder / name, tensors);
+      else
+        write_safetensors(folder / name, tensors);
+    };
+    REQUIRE_THROWS_WITH(write(), ContainsSubstring("File too large"));
+    REQUIRE(test::read_text(folder / name) == "old");
+  }
+  REQUIRE(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 2);
+}
 
 TEST_CASE("Tensor files: cut off at any length, they are refused", "[tensors][golden]") {
   const auto golden = test::golden_dir();
@@ -40,7 +85,8 @@ TEST_CASE("Tensor files: cut off at any length, they are refused", "[tensors][go
   std::mt19937_64 random(1);
   for (const std::string& whole : golden_files(*golden)) {
     REQUIRE(survives(folder / "whole", whole));
-    for (const size_t length : {size_t{0}, size_t{1}, size_t{7}, size_t{8}, size_t{9}, size_t{100}, whole.size() - 1, whole.size() - 30}) {
+    for (const size_t length :
+         {size_t{0}, size_t{1}, size_t{7}, size_t{8}, size_t{9}, size_t{100}, whole.size() - 1, whole.size() - 30}) {
       REQUIRE(!survives(folder / "cut", whole.substr(0, length)));
     }
     for (int i = 0; i < 12; ++i) REQUIRE(!survives(folder / "cut", whole.substr(0, random() % whole.size())));

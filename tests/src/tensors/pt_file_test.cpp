@@ -52,7 +52,8 @@ const std::string kGoodTensor = tensor("0", 4, 0, kOneSize, kOneStride);
 
 }  // namespace
 
-TEST_CASE("Pt file: what torch.save and TorchScript wrote equals the safetensors file of the same model", "[tensors][golden]") {
+TEST_CASE("Pt file: what torch.save and TorchScript wrote equals the safetensors file of the same model",
+          "[tensors][golden]") {
   const auto golden = test::golden_dir();
   if (!golden) return test::say_skipped("torch files", "shared/golden");
   const TensorMap wanted = read_safetensors(*golden / "toy_clip_state.safetensors").tensors;
@@ -76,16 +77,20 @@ TEST_CASE("Pt file: a training checkpoint gives nested names and says what it ig
   const TensorFile file = read_pt(*cases / "08_pt_nested_prefixes_scalar_shape" / "epoch_3.pt");
   REQUIRE(file.tensors.contains("state_dict.module._orig_mod.visual.proj"));
   REQUIRE(file.tensors.contains("optimizer.state.0.exp_avg"));
-  const auto ignores = [&](const std::string& what) { return std::find(file.ignored.begin(), file.ignored.end(), what) != file.ignored.end(); };
+  const auto ignores = [&](const std::string& what) {
+    return std::find(file.ignored.begin(), file.ignored.end(), what) != file.ignored.end();
+  };
   REQUIRE(ignores("entry 'epoch'"));
   REQUIRE(ignores("entry 'scaler'"));
   REQUIRE(ignores("objects of numpy._core.multiarray.scalar"));
 }
 
-TEST_CASE("Pt file: every type, an empty tensor, a scalar and a transposed view survive a round trip", "[tensors][unit]") {
+TEST_CASE("Pt file: every type, an empty tensor, a scalar and a transposed view survive a round trip",
+          "[tensors][unit]") {
   const test::TemporaryFolder folder;
   TensorMap tensors;
-  for (const auto dtype : {at::kBool, at::kByte, at::kChar, at::kShort, at::kHalf, at::kBFloat16, at::kInt, at::kFloat, at::kDouble, at::kLong}) {
+  for (const auto dtype : {at::kBool, at::kByte, at::kChar, at::kShort, at::kHalf, at::kBFloat16, at::kInt, at::kFloat,
+                           at::kDouble, at::kLong}) {
     tensors[std::string("t_") + c10::toString(dtype)] = at::arange(6).to(dtype).view({2, 3});
   }
   tensors["empty"] = at::zeros({0, 3});
@@ -106,7 +111,8 @@ TEST_CASE("Pt file: strided and expanded views of one storage become tensors of 
   const std::string transposed = tensor("0", 4, 0, square, joined("(", integer(1), integer(2), "t"));
   const std::string every_other = tensor("0", 4, 1, joined("(", integer(2), "t"), joined("(", integer(2), "t"));
   const std::string repeated = tensor("0", 4, 2, joined("(", integer(6), "t"), joined("(", integer(0), "t"));
-  const TensorFile file = read_pickle(joined("\x80\x02}(", text("a"), transposed, text("b"), every_other, text("c"), kGoodTensor, text("d"), repeated, "u."));
+  const TensorFile file = read_pickle(joined("\x80\x02}(", text("a"), transposed, text("b"), every_other, text("c"),
+                                             kGoodTensor, text("d"), repeated, "u."));
   REQUIRE(at::equal(file.tensors.at("a"), at::tensor({1.f, 3.f, 2.f, 4.f}).view({2, 2})));
   REQUIRE(at::equal(file.tensors.at("b"), at::tensor({2.f, 4.f})));
   REQUIRE(at::equal(file.tensors.at("c"), at::tensor({1.f, 2.f, 3.f, 4.f})));
@@ -114,36 +120,54 @@ TEST_CASE("Pt file: strided and expanded views of one storage become tensors of 
 }
 
 TEST_CASE("Pt file: a file that names code is refused by the name of that code", "[tensors][unit]") {
-  for (const auto& [module, name] : {std::pair{"os", "system"}, {"posix", "system"}, {"nt", "system"}, {"subprocess", "Popen"},
-                                     {"builtins", "eval"}, {"__builtin__", "exec"}, {"runpy", "run_path"}, {"os.path", "join"}}) {
+  for (const auto& [module, name] : {std::pair{"os", "system"},
+                                     {"posix", "system"},
+                                     {"nt", "system"},
+                                     {"subprocess", "Popen"},
+                                     {"builtins", "eval"},
+                                     {"__builtin__", "exec"},
+                                     {"runpy", "run_path"},
+                                     {"os.path", "join"}}) {
     const std::string full = std::string(module) + "." + name;
     REQUIRE_THAT(refusal(dict_of("x", global(module, name) + text("touch /tmp/x") + "\x85R")), ContainsSubstring(full));
-    REQUIRE_THAT(refusal(dict_of("x", text(module) + text(name) + "\x93" + text("ls") + "\x85R")), ContainsSubstring(full));
+    REQUIRE_THAT(refusal(dict_of("x", text(module) + text(name) + "\x93" + text("ls") + "\x85R")),
+                 ContainsSubstring(full));
   }
 }
 
-TEST_CASE("Pt file: an unknown class stays inert, but a tensor that needs it is refused by its name", "[tensors][unit]") {
-  const TensorFile file = read_pickle(joined("\x80\x02}(", text("w"), kGoodTensor, text("o"), global("my.lib", "Thing"), text("x"), "\x85Ru."));
+TEST_CASE("Pt file: an unknown class stays inert, but a tensor that needs it is refused by its name",
+          "[tensors][unit]") {
+  const TensorFile file = read_pickle(
+      joined("\x80\x02}(", text("w"), kGoodTensor, text("o"), global("my.lib", "Thing"), text("x"), "\x85Ru."));
   REQUIRE(file.tensors.size() == 1);
   REQUIRE(file.ignored == std::vector<std::string>{"entry 'o'", "objects of my.lib.Thing"});
-  REQUIRE_THAT(refusal(dict_of("w", global("my.lib", "unpack") + kGoodTensor + "\x85R")), ContainsSubstring("'w' is built by my.lib.unpack"));
+  REQUIRE_THAT(refusal(dict_of("w", global("my.lib", "unpack") + kGoodTensor + "\x85R")),
+               ContainsSubstring("'w' is built by my.lib.unpack"));
   const std::string nested = joined(global("my.lib", "sparse"), "(", integer(3), kGoodTensor, "\x85tR");
   REQUIRE_THAT(refusal(dict_of("w", nested)), ContainsSubstring("'w' is built by my.lib.sparse"));
-  const std::string foreign = global("torch._utils", "_rebuild_tensor_v2") + "(" + global("my.lib", "storage") + ")R" + integer(0) +
-                              kOneSize + kOneStride + "tR";
+  const std::string foreign = global("torch._utils", "_rebuild_tensor_v2") + "(" + global("my.lib", "storage") + ")R" +
+                              integer(0) + kOneSize + kOneStride + "tR";
   REQUIRE_THAT(refusal(dict_of("w", foreign)), ContainsSubstring("my.lib.storage"));
 }
 
-TEST_CASE("Pt file: tensors that leave their storage, overflow or describe more than the file holds are refused", "[tensors][unit]") {
+TEST_CASE("Pt file: tensors that leave their storage, overflow or describe more than the file holds are refused",
+          "[tensors][unit]") {
   const auto two = [](int64_t a, int64_t b) { return joined("(", integer(a), integer(b), "t"); };
   const int64_t huge = int64_t{1} << 40;
-  REQUIRE_THAT(refusal(dict_of("w", tensor("0", 4, 1, kOneSize, kOneStride))), ContainsSubstring("outside its storage"));
-  REQUIRE_THAT(refusal(dict_of("w", tensor("0", 4, 0, two(2, 2), two(INT64_MAX, 1)))), ContainsSubstring("outside its storage"));
-  REQUIRE_THAT(refusal(dict_of("w", tensor("0", 4, 0, two(huge, huge), two(0, 0)))), ContainsSubstring("outside its storage"));
-  REQUIRE_THAT(refusal(dict_of("w", tensor("0", 4, 0, two(-1, -4), two(1, 1)))), ContainsSubstring("outside its storage"));
-  REQUIRE_THAT(refusal(dict_of("w", tensor("0", 4, -1, kOneSize, kOneStride))), ContainsSubstring("outside its storage"));
-  REQUIRE_THAT(refusal(dict_of("w", tensor("0", huge, 0, two(2, 4), two(4, 1)))), ContainsSubstring("storage '0' has 16 bytes"));
-  REQUIRE_THAT(refusal(dict_of("w", tensor("0", 4, 0, two(huge, 4), two(0, 1)))), ContainsSubstring("times the size of the file"));
+  REQUIRE_THAT(refusal(dict_of("w", tensor("0", 4, 1, kOneSize, kOneStride))),
+               ContainsSubstring("outside its storage"));
+  REQUIRE_THAT(refusal(dict_of("w", tensor("0", 4, 0, two(2, 2), two(INT64_MAX, 1)))),
+               ContainsSubstring("outside its storage"));
+  REQUIRE_THAT(refusal(dict_of("w", tensor("0", 4, 0, two(huge, huge), two(0, 0)))),
+               ContainsSubstring("outside its storage"));
+  REQUIRE_THAT(refusal(dict_of("w", tensor("0", 4, 0, two(-1, -4), two(1, 1)))),
+               ContainsSubstring("outside its storage"));
+  REQUIRE_THAT(refusal(dict_of("w", tensor("0", 4, -1, kOneSize, kOneStride))),
+               ContainsSubstring("outside its storage"));
+  REQUIRE_THAT(refusal(dict_of("w", tensor("0", huge, 0, two(2, 4), two(4, 1)))),
+               ContainsSubstring("storage '0' has 16 bytes"));
+  REQUIRE_THAT(refusal(dict_of("w", tensor("0", 4, 0, two(huge, 4), two(0, 1)))),
+               ContainsSubstring("times the size of the file"));
   REQUIRE_THAT(refusal(dict_of("w", tensor("7", 4, 0, kOneSize, kOneStride))), ContainsSubstring("data/7"));
   std::string many = "\x80\x02}(";
   for (int i = 0; i < 100000; ++i) many += text(std::to_string(i)) + (i == 0 ? kGoodTensor + "q\x01" : "h\x01");
@@ -178,7 +202,8 @@ TEST_CASE("Pt file: damaged records, overlaps, old formats and foreign byte orde
   const size_t first = whole.find("PK\x01\x02");
   const size_t second = whole.find("PK\x01\x02", first + 1);
   bytes = whole;
-  bytes[first + 21] = bytes[first + 25] = static_cast<char>(bytes[first + 25] + 1);  // 256 bytes longer: covers the next record
+  bytes[first + 21] = bytes[first + 25] =
+      static_cast<char>(bytes[first + 25] + 1);  // 256 bytes longer: covers the next record
   test::write_text(path, bytes);
   REQUIRE_THROWS_WITH(read_pt(path), ContainsSubstring("overlap"));
   bytes = whole;
@@ -188,7 +213,10 @@ TEST_CASE("Pt file: damaged records, overlaps, old formats and foreign byte orde
 
   test::write_archive(path, {{"data.pkl", dict_of("w", kGoodTensor)}, {"data/0", kFourFloats}, {"byteorder", "big"}});
   REQUIRE_THROWS_WITH(read_pt(path), ContainsSubstring("big-endian"));
-  test::write_text(path, std::string("\x80\x02\x8a\x0al\xfc\x9c" "F\xf9 j\xa8P\x19.", 14) + std::string(100, '\0'));
+  test::write_text(path, std::string("\x80\x02\x8a\x0al\xfc\x9c"
+                                     "F\xf9 j\xa8P\x19.",
+                                     14) +
+                             std::string(100, '\0'));
   REQUIRE_THROWS_WITH(read_tensor_file(path), ContainsSubstring("before 1.6"));
 }
 

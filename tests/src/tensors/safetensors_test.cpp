@@ -30,7 +30,8 @@ TEST_CASE("Safetensors: writing what was read gives the bytes of the reference l
   REQUIRE(num_files > 0);
 }
 
-TEST_CASE("Safetensors: legal headers load with the given values, illegal ones are refused with the file named", "[tensors][golden]") {
+TEST_CASE("Safetensors: legal headers load with the given values, illegal ones are refused with the file named",
+          "[tensors][golden]") {
   const auto cases = test::cases_dir();
   if (!cases) return test::say_skipped("safetensors headers", "shared/cases");
   const auto folder = *cases / "10_safetensors_headers";
@@ -49,15 +50,18 @@ TEST_CASE("Safetensors: legal headers load with the given values, illegal ones a
       const at::Tensor& found = file.tensors.at(key);
       REQUIRE(Json(found.sizes().vec()) == tensor["shape"]);
       const at::Tensor flat = found.flatten().to(at::kDouble);
-      for (int64_t i = 0; i < flat.numel(); ++i) REQUIRE(flat[i].item<double>() == tensor["values"][static_cast<size_t>(i)]);
+      for (int64_t i = 0; i < flat.numel(); ++i)
+        REQUIRE(flat[i].item<double>() == tensor["values"][static_cast<size_t>(i)]);
     }
   }
 }
 
-TEST_CASE("Safetensors: every type, an empty tensor, a scalar and a transposed view survive a round trip", "[tensors][unit]") {
+TEST_CASE("Safetensors: every type, an empty tensor, a scalar and a transposed view survive a round trip",
+          "[tensors][unit]") {
   const test::TemporaryFolder folder;
   TensorMap tensors;
-  for (const auto dtype : {at::kBool, at::kByte, at::kChar, at::kShort, at::kHalf, at::kBFloat16, at::kInt, at::kFloat, at::kDouble, at::kLong}) {
+  for (const auto dtype : {at::kBool, at::kByte, at::kChar, at::kShort, at::kHalf, at::kBFloat16, at::kInt, at::kFloat,
+                           at::kDouble, at::kLong}) {
     tensors[std::string("t_") + c10::toString(dtype)] = at::arange(6).to(dtype).view({2, 3});
   }
   tensors["empty"] = at::zeros({0, 3});
@@ -77,7 +81,8 @@ TEST_CASE("Safetensors: every type, an empty tensor, a scalar and a transposed v
 TEST_CASE("Safetensors: a failed write leaves the old file and no temporary one", "[tensors][unit]") {
   const test::TemporaryFolder folder;
   test::write_text(folder / "a.safetensors", "old");
-  REQUIRE_THROWS_AS(write_safetensors(folder / "a.safetensors", {{"x", at::zeros({2}, at::kComplexFloat)}}), std::runtime_error);
+  REQUIRE_THROWS_AS(write_safetensors(folder / "a.safetensors", {{"x", at::zeros({2}, at::kComplexFloat)}}),
+                    std::runtime_error);
   REQUIRE(test::read_text(folder / "a.safetensors") == "old");
   REQUIRE(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 1);
 }

@@ -26,12 +26,17 @@ std::string global(const std::string& module, const std::string& name) { return 
 
 std::string integer(int64_t value) { return joined("\x8a\x08", std::string(reinterpret_cast<const char*>(&value), 8)); }
 
-std::string tensor(const std::string& key, int64_t storage_size, int64_t offset, const std::string& sizes, const std::string& strides) {
-  const std::string storage = joined("(", text("storage"), global("torch", "FloatStorage"), text(key), text("cpu"), integer(storage_size), "tQ");
+std::string tensor(const std::string& key, int64_t storage_size, int64_t offset, const std::string& sizes,
+                   const std::string& strides) {
+  const std::string storage = joined("(", text("storage"), global("torch", "FloatStorage"), text(key), text("cpu"),
+                                     integer(storage_size), "tQ");
   const std::string hooks = joined(global("collections", "OrderedDict"), ")R");
-  return joined(global("torch._utils", "_rebuild_tensor_v2"), "(", storage, integer(offset), sizes, strides, "\x89", hooks, "tR");
+  return joined(global("torch._utils", "_rebuild_tensor_v2"), "(", storage, integer(offset), sizes, strides, "\x89",
+                hooks, "tR");
 }
 
-std::string dict_of(const std::string& name, const std::string& value) { return joined("\x80\x02}", text(name), value, "s."); }
+std::string dict_of(const std::string& name, const std::string& value) {
+  return joined("\x80\x02}", text(name), value, "s.");
+}
 
 }  // namespace longclip::test

@@ -11,8 +11,7 @@ namespace longclip::test {
 void write_archive(const std::filesystem::path& path, const std::map<std::string, std::string>& records);
 
 /// The parts one after another. (g++ 12 warns of `"literal" + std::string`, wrongly.)
-template <class... Parts>
-std::string joined(const Parts&... parts) {
+template <class... Parts> std::string joined(const Parts&... parts) {
   std::string all;
   (all.append(parts), ...);
   return all;
@@ -23,7 +22,8 @@ std::string text(const std::string& value);
 std::string global(const std::string& module, const std::string& name);
 std::string integer(int64_t value);
 /// A float tensor: storage `key` of `storage_size` elements, seen with these sizes and strides (opcodes of tuples).
-std::string tensor(const std::string& key, int64_t storage_size, int64_t offset, const std::string& sizes, const std::string& strides);
+std::string tensor(const std::string& key, int64_t storage_size, int64_t offset, const std::string& sizes,
+                   const std::string& strides);
 /// PROTO 2, {name: value}, STOP.
 std::string dict_of(const std::string& name, const std::string& value);
 
