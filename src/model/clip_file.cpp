@@ -225,7 +225,7 @@ ClipWeights read_clip(const fs::path& path) {
 
 void check_may_write(const fs::path& out, bool overwrite) {
   require<InputError>(overwrite || !fs::exists(out) || (fs::is_directory(out) && fs::is_empty(out)),
-                      "{}: exists already; name another output, remove it, or give --force", out.string());
+                      "{}: exists already; name another output, remove it, or give --overwrite", out.string());
 }
 
 void write_clip(const fs::path& out, const ClipWeights& weights, bool overwrite) {
