@@ -1,0 +1,87 @@
+// train/commands/inspect.cpp -- longclip inspect PATH: finds out what it is and tells what it holds.
+#include "train/commands/inspect.h"
+
+#include <CLI/CLI.hpp>
+
+#include <array>
+#include <fstream>
+
+#include "base/error.h"
+#include "model/clip_file.h"
+#include "train/commands/commands.h"
+
+namespace longclip {
+namespace fs = std::filesystem;
+
+namespace {
+
+enum class Kind { kTensors, kRunFolder, kExperiment, kPicture };
+
+Kind kind_of_folder(const fs::path& path) {
+  const bool is_run = fs::is_directory(path / "checkpoints") || fs::exists(path / "metrics.jsonl");
+  if (is_run) return Kind::kRunFolder;
+  const bool is_checkpoint = fs::exists(path / kArchitectureFile) || fs::exists(path / "config.json");
+  require<InputError>(is_checkpoint,
+                      "{}: not recognised. A folder must be a checkpoint (with model.json or Hugging Face's config.json) or "
+                      "a run (with checkpoints or metrics.jsonl)",
+                      path.string());
+  return Kind::kTensors;
+}
+
+/// A name that promises a kind is believed, so that a damaged file is called damaged; any other goes by its first bytes.
+Kind kind_of_file(const fs::path& path) {
+  const std::string extension = CLI::detail::to_lower(path.extension().string());
+  if (extension == ".yaml" || extension == ".yml") return Kind::kExperiment;
+  for (const char* known : {".safetensors", ".pt", ".pth", ".bin", ".ckpt"}) {
+    if (extension == known) return Kind::kTensors;
+  }
+  for (const char* known : {".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff"}) {
+    if (extension == known) return Kind::kPicture;
+  }
+  std::array<char, 9> bytes{};
+  std::ifstream(path, std::ios::binary).read(bytes.data(), bytes.size());
+  const std::string_view start(bytes.data(), bytes.size());
+  if (start.starts_with("\xFF\xD8\xFF") || start.starts_with("\x89PNG")) return Kind::kPicture;
+  const bool is_tensors = start.starts_with("PK") || start.starts_with('\x80') || start[8] == '{';
+  require<InputError>(is_tensors,
+                      "{}: not recognised. Known are tensor files (.safetensors, .pt), checkpoint folders, run folders, "
+                      "pictures (JPEG, PNG) and experiments (.yaml)",
+                      path.string());
+  return Kind::kTensors;
+}
+
+int inspect(const InspectOptions& options) {
+  const fs::path path = options.path;
+  require<InputError>(fs::exists(path), "{}: no such file or folder", options.path);
+  const Kind kind = fs::is_directory(path) ? kind_of_folder(path) : kind_of_file(path);
+  require<InputError>(!options.order || kind == Kind::kExperiment, "--order is for experiments (.yaml), not for {}",
+                      options.path);
+  require<InputError>(!options.size || kind == Kind::kPicture, "--size is for pictures, not for {}", options.path);
+  switch (kind) {
+    case Kind::kTensors: inspect_tensors(options); break;
+    case Kind::kRunFolder: inspect_run_folder(options); break;
+    case Kind::kExperiment: inspect_experiment(options); break;
+    case Kind::kPicture: inspect_picture(options); break;
+  }
+  return kExitDone;
+}
+
+}  // namespace
+
+void add_inspect_command(CLI::App& app, Run& run) {
+  auto options = std::make_shared<InspectOptions>();
+  CLI::App* command = app.add_subcommand("inspect", "Tell what a checkpoint, run folder, experiment or picture holds");
+  command->add_option("PATH", options->path, "A checkpoint or tensor file, a run folder, a picture, or an experiment (.yaml)")
+      ->required();
+  command->add_flag("--json", options->json, "Print JSON");
+  command->add_option("--size", options->size, "Pictures: side of the square that the model sees [224]")
+      ->check(CLI::Range(1, 16384));
+  command->add_option("--order", options->order, "Experiments: [source, row] of each pair of the first N steps")
+      ->check(CLI::Range(int64_t{1}, INT64_MAX));
+  command->footer("Nothing in the files is executed. sha256 of a floating-point tensor is that of its values as float32, so it\n"
+                  "is the same in every file format; of another tensor, that of its bytes.\n"
+                  "Example:\n  longclip inspect ViT-B-16.pt");
+  command->callback([options, &run] { run = [options] { return inspect(*options); }; });
+}
+
+}  // namespace longclip

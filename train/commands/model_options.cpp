@@ -1,0 +1,46 @@
+// train/commands/model_options.cpp -- see train/commands/model_options.h
+#include "train/commands/model_options.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "base/log.h"
+#include "model/clip_file.h"
+#include "train/trainer.h"
+
+namespace longclip {
+
+void add_model_options(CLI::App& command, ModelOptions& options) {
+  command
+      .add_option("CKPT", options.checkpoint,
+                  "A checkpoint of any format that `longclip inspect` reads, or a run folder (its latest)")
+      ->required();
+  add_enum_option(command, "--precision", options.precision, "Arithmetic of the towers");
+  add_enum_option(command, "--device", options.device, "auto: cuda where there is a GPU, else cpu");
+  command.add_option("--batch", options.batch, "Pictures or texts encoded at once; the results do not depend on it")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
+  command.add_option("--workers", options.workers, "Threads that decode pictures [one for each processor core]")
+      ->check(CLI::Range(1, 1024));
+}
+
+Clip load_model(const ModelOptions& options) {
+  const at::Device device = choose_device(options.device, 0);
+  ClipWeights weights = read_clip(options.checkpoint);
+  for (const std::string& note : weights.notes) log_info("{}: {}", options.checkpoint, note);
+  Clip model(weights.architecture, std::move(weights.tensors));
+  if (device.is_cuda()) model.to(device);
+  return model;
+}
+
+EncodeOptions encode_options(const ModelOptions& options) {
+  const auto cores = static_cast<int64_t>(std::max(1U, std::thread::hardware_concurrency()));
+  EncodeOptions result;
+  result.items_per_batch = options.batch;
+  result.workers = options.workers.value_or(cores);
+  result.show_progress = true;
+  result.forward.compute_dtype = options.precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat;
+  return result;
+}
+
+}  // namespace longclip
