@@ -44,7 +44,8 @@ int encode(const EncodeCommand& command) {
                       "nothing to encode: give --images, --texts, or both");
   check_may_write(command.out, command.overwrite);
   const std::vector<ListItem> pictures = find_pictures(command.images);
-  const std::vector<ListItem> texts = command.texts.empty() ? std::vector<ListItem>{} : read_list(command.texts, "text");
+  const std::vector<ListItem> texts =
+      command.texts.empty() ? std::vector<ListItem>{} : read_list(command.texts, "text");
   const Clip model = load_model(command.model);
   const EncodeOptions options = encode_options(command.model);
   TensorMap features;
@@ -67,14 +68,18 @@ void add_encode_command(CLI::App& app, Run& run) {
   auto options = std::make_shared<EncodeCommand>();
   CLI::App* command = app.add_subcommand("encode", "Write the normalised features of pictures and texts");
   add_model_options(*command, options->model);
-  command->add_option("--images", options->images,
-                      "Pictures (JPEG, PNG): files, folders, patterns in quotes, or lists (.txt: one path a line; .jsonl: "
-                      "{\"image\": path}); paths in a list are relative to the list");
+  command->add_option(
+      "--images", options->images,
+      "Pictures (JPEG, PNG): files, folders, patterns in quotes, or lists (.txt: one path a line; .jsonl: "
+      "{\"image\": path}); paths in a list are relative to the list");
   command->add_option("--texts", options->texts, "Texts: every line of a file is one; .jsonl: {\"text\": ...} a line");
-  command->add_option("--out", options->out, "FILE.safetensors: image_features and text_features, float32, in input order")
+  command
+      ->add_option("--out", options->out, "FILE.safetensors: image_features and text_features, float32, in input order")
       ->required();
   command->add_flag("--overwrite", options->overwrite, "Replace the output if it exists");
-  command->footer("Example:\n  longclip encode long.safetensors --images 'photos/*.jpg' --texts captions.txt --out features.safetensors");
+  command->footer(
+      "Example:\n  longclip encode long.safetensors --images 'photos/*.jpg' --texts captions.txt --out "
+      "features.safetensors");
   command->callback([options, &run] { run = [options] { return encode(*options); }; });
 }
 

@@ -72,19 +72,23 @@ void add_eval_command(CLI::App& app, Run& run) {
   auto options = std::make_shared<RetrievalCommand>();
   CLI::App* eval = app.add_subcommand("eval", "Measure a checkpoint by a named protocol");
   eval->require_subcommand(1);
-  CLI::App* command = eval->add_subcommand("retrieval", "R@1, R@5, R@10: pictures find their captions and captions their picture");
+  CLI::App* command =
+      eval->add_subcommand("retrieval", "R@1, R@5, R@10: pictures find their captions and captions their picture");
   add_model_options(*command, options->model);
-  command->add_option("--data", options->data,
-                      "FORMAT:PATH[,images=DIR][,limit=N], or '{format: FORMAT, path: PATH, ...}'; a row that cannot be "
-                      "used is an error")
+  command
+      ->add_option("--data", options->data,
+                   "FORMAT:PATH[,images=DIR][,limit=N], or '{format: FORMAT, path: PATH, ...}'; a row that cannot be "
+                   "used is an error")
       ->required();
-  add_enum_option(*command, "--captions", options->captions, "Captions that are searched with; both: one after the other");
+  add_enum_option(*command, "--captions", options->captions,
+                  "Captions that are searched with; both: one after the other");
   command->add_option("--limit", options->limit, "Only the first N rows")->check(CLI::Range(int64_t{1}, INT64_MAX));
   command->add_option("--out", options->out, "Write the numbers as JSON into this file too");
   command->add_flag("--json", options->json, "Print JSON instead of a table");
   command->add_flag("--overwrite", options->overwrite, "Replace the output if it exists");
-  command->footer("Scores closer than 1e-6 count as equal: the lower index comes first.\n"
-                  "Example:\n  longclip eval retrieval runs/coco-long --data triples:val.jsonl,images=photos --captions both");
+  command->footer(
+      "Scores closer than 1e-6 count as equal: the lower index comes first.\n"
+      "Example:\n  longclip eval retrieval runs/coco-long --data triples:val.jsonl,images=photos --captions both");
   command->callback([options, &run] { run = [options] { return eval_retrieval(*options); }; });
 }
 

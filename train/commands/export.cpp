@@ -34,10 +34,12 @@ int export_checkpoint(const ExportCommand& command) {
 void add_export_command(CLI::App& app, Run& run) {
   auto options = std::make_shared<ExportCommand>();
   CLI::App* command = app.add_subcommand("export", "Write a checkpoint that other software loads as it is");
-  command->add_option("CKPT", options->checkpoint, "A checkpoint of any format, or a run folder (its latest)")->required();
+  command->add_option("CKPT", options->checkpoint, "A checkpoint of any format, or a run folder (its latest)")
+      ->required();
   command->add_option("OUT", options->out, "hf: a folder; upstream: FILE.pt")->required();
-  command->add_option("--format", options->format,
-                      "hf: Hugging Face CLIPModel with its tokenizer; upstream: the original Long-CLIP code's .pt")
+  command
+      ->add_option("--format", options->format,
+                   "hf: Hugging Face CLIPModel with its tokenizer; upstream: the original Long-CLIP code's .pt")
       ->check(CLI::IsMember({"hf", "upstream"}))
       ->required();
   command->add_option("--dtype", options->dtype, "Type of the weights in the file")

@@ -21,14 +21,15 @@ Kind kind_of_folder(const fs::path& path) {
   const bool is_run = fs::is_directory(path / "checkpoints") || fs::exists(path / "metrics.jsonl");
   if (is_run) return Kind::kRunFolder;
   const bool is_checkpoint = fs::exists(path / kArchitectureFile) || fs::exists(path / "config.json");
-  require<InputError>(is_checkpoint,
-                      "{}: not recognised. A folder must be a checkpoint (with model.json or Hugging Face's config.json) or "
-                      "a run (with checkpoints or metrics.jsonl)",
-                      path.string());
+  require<InputError>(
+      is_checkpoint,
+      "{}: not recognised. A folder must be a checkpoint (with model.json or Hugging Face's config.json) or "
+      "a run (with checkpoints or metrics.jsonl)",
+      path.string());
   return Kind::kTensors;
 }
 
-/// A name that promises a kind is believed, so that a damaged file is called damaged; any other goes by its first bytes.
+/// A name that promises a kind is believed, so that a damaged file is called damaged; others go by their first bytes.
 Kind kind_of_file(const fs::path& path) {
   const std::string extension = CLI::detail::to_lower(path.extension().string());
   if (extension == ".yaml" || extension == ".yml") return Kind::kExperiment;
@@ -43,10 +44,11 @@ Kind kind_of_file(const fs::path& path) {
   const std::string_view start(bytes.data(), bytes.size());
   if (start.starts_with("\xFF\xD8\xFF") || start.starts_with("\x89PNG")) return Kind::kPicture;
   const bool is_tensors = start.starts_with("PK") || start.starts_with('\x80') || start[8] == '{';
-  require<InputError>(is_tensors,
-                      "{}: not recognised. Known are tensor files (.safetensors, .pt), checkpoint folders, run folders, "
-                      "pictures (JPEG, PNG) and experiments (.yaml)",
-                      path.string());
+  require<InputError>(
+      is_tensors,
+      "{}: not recognised. Known are tensor files (.safetensors, .pt), checkpoint folders, run folders, "
+      "pictures (JPEG, PNG) and experiments (.yaml)",
+      path.string());
   return Kind::kTensors;
 }
 
@@ -71,16 +73,19 @@ int inspect(const InspectOptions& options) {
 void add_inspect_command(CLI::App& app, Run& run) {
   auto options = std::make_shared<InspectOptions>();
   CLI::App* command = app.add_subcommand("inspect", "Tell what a checkpoint, run folder, experiment or picture holds");
-  command->add_option("PATH", options->path, "A checkpoint or tensor file, a run folder, a picture, or an experiment (.yaml)")
+  command
+      ->add_option("PATH", options->path,
+                   "A checkpoint or tensor file, a run folder, a picture, or an experiment (.yaml)")
       ->required();
   command->add_flag("--json", options->json, "Print JSON");
   command->add_option("--size", options->size, "Pictures: side of the square that the model sees [224]")
       ->check(CLI::Range(1, 16384));
   command->add_option("--order", options->order, "Experiments: [source, row] of each pair of the first N steps")
       ->check(CLI::Range(int64_t{1}, INT64_MAX));
-  command->footer("Nothing in the files is executed. sha256 of a floating-point tensor is that of its values as float32, so it\n"
-                  "is the same in every file format; of another tensor, that of its bytes.\n"
-                  "Example:\n  longclip inspect ViT-B-16.pt");
+  command->footer(
+      "Nothing in the files is executed. sha256 of a floating-point tensor is that of its values as float32, so it\n"
+      "is the same in every file format; of another tensor, that of its bytes.\n"
+      "Example:\n  longclip inspect ViT-B-16.pt");
   command->callback([options, &run] { run = [options] { return inspect(*options); }; });
 }
 

@@ -15,16 +15,16 @@ struct InspectOptions {
   std::optional<int64_t> order;  ///< experiments: how many steps
 };
 
-/// A checkpoint of any format, as read_clip() sees it: OpenAI's names, float32. A tensor file that holds no complete CLIP
-/// is listed as it is, with the reason.
+/// A checkpoint of any format, as read_clip() sees it: OpenAI's names, float32. A tensor file that holds no complete
+/// CLIP is listed as it is, with the reason.
 void inspect_tensors(const InspectOptions& options);
 
 /// Its checkpoints, and the state of the newest.
 void inspect_run_folder(const InspectOptions& options);
 
-/// An experiment: every key with its value as YAML; with `order` the rows of its first steps, one step a line. `step` is
-/// counted as in metrics.jsonl, from 1; a row is [source, row], both from 0. A row whose line cannot be used is replaced
-/// by the next good one, as in training; pictures are not looked at.
+/// An experiment: every key with its value as YAML; with `order` the rows of its first steps, one step a line. `step`
+/// is counted as in metrics.jsonl, from 1; a row is [source, row], both from 0. A row whose line cannot be used is
+/// replaced by the next good one, as in training; pictures are not looked at.
 void inspect_experiment(const InspectOptions& options);
 
 /// Size, mode and the square that the model sees.

@@ -21,7 +21,8 @@ RowId row_at(const PairDataset& dataset, const StepPlace& place, int64_t offset)
   const EpochOrder& order = dataset.order();
   for (int64_t i = 0; i < order.visits(); ++i) {
     const RowId id = order.at(place.epoch, place.position + offset + i);
-    if (!std::ranges::binary_search(dataset.sources().at(static_cast<size_t>(id.source))->bad_rows(), id.row)) return id;
+    if (!std::ranges::binary_search(dataset.sources().at(static_cast<size_t>(id.source))->bad_rows(), id.row))
+      return id;
   }
   fail<DataError>("no usable row is among those that epoch {} visits", place.epoch);
 }

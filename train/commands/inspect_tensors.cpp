@@ -108,7 +108,8 @@ void print(const InspectOptions& options, const Json& json) {
     return;
   }
   for (const auto& [key, value] : json.items()) {
-    if (key != "tensors") std::cout << fmt::format("{:<14}{}\n", key, value.is_string() ? value.get<std::string>() : to_json_line(value));
+    if (key != "tensors")
+      std::cout << fmt::format("{:<18}{}\n", key, value.is_string() ? value.get<std::string>() : to_json_line(value));
   }
   std::cout << table_of(json.at("tensors")) << std::flush;
 }
@@ -119,7 +120,8 @@ void inspect_tensors(const InspectOptions& options) {
   const fs::path path = options.path;
   const fs::path file = fs::is_directory(path) ? path / kModelFile : path;
   Json stored;
-  if (fs::exists(file)) stored = count_dtypes(read_tensor_file(file).tensors);  // read alone first: two copies may not fit
+  if (fs::exists(file))
+    stored = count_dtypes(read_tensor_file(file).tensors);  // read alone first: two copies may not fit
   std::string reason;
   try {
     Json json = describe(read_clip(path));

@@ -1,5 +1,5 @@
 #pragma once
-// train/commands/item_list.h -- pictures and texts named on the command line: lists with one item a line, folders, globs.
+// train/commands/item_list.h -- pictures and texts named on the command line: lists of one item a line, folders, globs.
 
 #include <filesystem>
 #include <iosfwd>

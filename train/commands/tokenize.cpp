@@ -22,7 +22,8 @@ struct TokenizeOptions {
 
 std::string to_line(const std::string& text, const Tokenized& tokens, bool json) {
   if (json) return to_json_line({{"text", text}, {"ids", tokens.ids}, {"truncated", tokens.truncated}});
-  return fmt::format("{}  # {} ids{}", fmt::join(tokens.ids, " "), tokens.ids.size(), tokens.truncated ? ", truncated" : "");
+  return fmt::format("{}  # {} ids{}", fmt::join(tokens.ids, " "), tokens.ids.size(),
+                     tokens.truncated ? ", truncated" : "");
 }
 
 int tokenize_all(ListReader& texts, const TokenizeOptions& options) {
@@ -37,9 +38,9 @@ int tokenize_all(ListReader& texts, const TokenizeOptions& options) {
     num_ids += tokens.ids.size();
     longest = std::max(longest, tokens.ids.size());
   }
-  std::cout << std::flush;
-  log_info("{} texts, {} ids with start and end, longest {}; {} truncated to {} ids", count, num_ids, longest, truncated,
-           options.context);
+  require<std::runtime_error>(std::cout.flush().good(), "cannot write to stdout");
+  log_info("{} texts, {} ids with start and end, longest {}; {} truncated to {} ids", count, num_ids, longest,
+           truncated, options.context);
   return kExitDone;
 }
 

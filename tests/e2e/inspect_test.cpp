@@ -1,0 +1,119 @@
+// tests/e2e/inspect_test.cpp -- longclip inspect: checkpoints, tensor files, pictures, experiments, runs.
+#include <set>
+#include <sstream>
+
+#include "program.h"
+#include "support/catch.h"
+
+namespace longclip::test {
+namespace fs = std::filesystem;
+
+namespace {
+
+Json inspect(const std::string& arguments, const fs::path& folder = {}) {
+  return parse_json(run_well("inspect --json " + arguments, folder), "inspect " + arguments);
+}
+
+}  // namespace
+
+TEST_CASE("inspect: another program's training checkpoint shows the model's names and values", "[e2e]") {
+  if (!cases_dir()) return say_skipped("a nested checkpoint", "the cases");
+  const TemporaryFolder folder;
+  const Json expected = case_values("08_pt_nested_prefixes_scalar_shape").at("tensors");
+  const std::string file = (*cases_dir() / "08_pt_nested_prefixes_scalar_shape" / "epoch_3.pt").string();
+  run_well("stretch " + file + " out.safetensors", folder.path());
+  for (const std::string& path : {file, (folder / "out.safetensors").string()}) {
+    const Json tensors = inspect(path).at("tensors");
+    REQUIRE(tensors.size() == expected.size() + (expected.contains("positional_embedding") ? 0 : 1));
+    for (const auto& [name, tensor] : expected.items()) {
+      CAPTURE(path, name);
+      if (name == "positional_embedding" && path != file) continue;
+      REQUIRE(tensors.at(name).at("shape") == tensor.at("shape"));
+      REQUIRE(tensors.at(name).at("sha256") == tensor.at("float32_sha256"));
+    }
+  }
+  REQUIRE_THAT(inspect(file).at("notes").dump(), ContainsSubstring("optimizer") && ContainsSubstring("state_dict"));
+}
+
+TEST_CASE("inspect: odd but legal safetensors files are listed, illegal ones refused by name", "[e2e]") {
+  if (!cases_dir()) return say_skipped("safetensors headers", "the cases");
+  const fs::path folder = *cases_dir() / "10_safetensors_headers";
+  const Json files = case_values("10_safetensors_headers");
+  for (const auto& [name, expected] : files.items()) {
+    const CommandResult result = run_longclip("inspect --json " + name, folder);
+    CAPTURE(name, result.out, result.err);
+    if (expected.at("reference") != "loads") {
+      REQUIRE(result.exit_code == 2);
+      REQUIRE_THAT(result.err, ContainsSubstring(name));
+      continue;
+    }
+    REQUIRE(result.exit_code == 0);
+    const Json tensors = parse_json(result.out, name).at("tensors");
+    REQUIRE(tensors.size() == expected.at("tensors").size());
+    for (const auto& [tensor, wanted] : expected.at("tensors").items()) {
+      for (const char* key : {"dtype", "shape", "values"}) REQUIRE(tensors.at(tensor).at(key) == wanted.at(key));
+    }
+  }
+}
+
+TEST_CASE("inspect: a picture shows its mode, the crop and the crop's hash", "[e2e]") {
+  if (!cases_dir()) return say_skipped("crops", "the cases");
+  const Json modes = case_values("06_picture_modes_and_damage"), sizes = case_values("07_resize_sizes").at("pictures");
+  for (const auto& [values, name] : {std::pair{modes, "06_picture_modes_and_damage"}, {sizes, "07_resize_sizes"}}) {
+    for (const auto& [file, expected] : values.items()) {
+      CAPTURE(file);
+      const CommandResult result = run_longclip("inspect --json --size 224 " + file, *cases_dir() / name);
+      const bool readable = expected.at("verdict") == "good" && expected.at("format") != "GIF";
+      REQUIRE(result.exit_code == (readable ? 0 : 2));
+      if (!readable) continue;
+      const Json json = parse_json(result.out, file);
+      for (const char* key : {"format", "mode", "size"}) REQUIRE(json.at(key) == expected.at(key));
+      REQUIRE(json.at("sha256") == expected.at("crop_sha256"));
+    }
+  }
+}
+
+TEST_CASE("inspect: the order of an experiment visits each row once an epoch", "[e2e]") {
+  const TemporaryFolder folder;
+  write_experiment(folder.path());
+  std::istringstream lines(run_well("inspect run.yaml --json --order 9", folder.path()));  // the run has two steps
+  std::set<Json> rows;
+  int64_t step = 0;
+  for (std::string line; std::getline(lines, line);) {
+    const Json json = parse_json(line, "step");
+    REQUIRE(json.at("step") == ++step);
+    REQUIRE(json.at("rows").size() == 4);
+    rows.insert(json.at("rows").begin(), json.at("rows").end());
+  }
+  REQUIRE(step == 2);
+  REQUIRE(rows.size() == 8);
+  REQUIRE_THAT(run_well("inspect run.yaml", folder.path()), ContainsSubstring("pairs_per_step: 4"));
+}
+
+TEST_CASE("inspect: a row that cannot be used is not in the order", "[e2e]") {
+  const TemporaryFolder folder;
+  write_experiment(folder.path());
+  const std::string rows = read_text(folder / "rows.jsonl");
+  write_text(folder / "rows.jsonl", rows.substr(0, rows.rfind('{')) + "{\"image\": \"0.png\"}\n");
+  const std::string out = run_well("inspect run.yaml --order 2", folder.path());
+  REQUIRE_THAT(out, ContainsSubstring("step 1, epoch 0:") && ContainsSubstring("0:6") && !ContainsSubstring("0:7"));
+}
+
+TEST_CASE("inspect: what is not known is refused with what would be", "[e2e]") {
+  const TemporaryFolder folder;
+  write_text(folder / "notes", "just words");
+  write_text(folder / "empty/file", "");
+  for (const auto& [arguments, says] : {std::pair{"notes", "pictures (JPEG, PNG)"},
+                                        {"empty", "model.json"},
+                                        {"gone.pt", "no such file"},
+                                        {"notes.jpg", "no such file"}}) {
+    const CommandResult result = run_longclip(std::string("inspect ") + arguments, folder.path());
+    CAPTURE(arguments, result.err);
+    REQUIRE(result.exit_code == 2);
+    REQUIRE_THAT(result.err, ContainsSubstring(says));
+  }
+  const CommandResult mixed = run_longclip("inspect " + stretched_model() + " --order 3");
+  REQUIRE(mixed.exit_code == 2);
+}
+
+}  // namespace longclip::test
