@@ -2,7 +2,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/randn.h>
-#include <ATen/ops/tensor.h>
+#include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/zeros.h>
 
 #include <cmath>
@@ -71,7 +71,7 @@ TensorMap random_clip_weights(const Architecture& architecture, uint64_t seed) {
   init.transformer("transformer.", architecture.text);
   init.norm("ln_final", text);
   init.normal("text_projection", {text, architecture.embed_dim}, std::pow(static_cast<double>(text), -0.5));
-  init.weights["logit_scale"] = at::tensor(static_cast<float>(std::log(1.0 / 0.07)));
+  init.weights["logit_scale"] = at::scalar_tensor(std::log(1.0 / 0.07));
   return std::move(init.weights);
 }
 
