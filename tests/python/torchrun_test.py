@@ -1,0 +1,40 @@
+"""PyTorch's own launcher starts two ranks of `longclip train`."""
+
+import json
+import pathlib
+import sys
+
+import torch
+from conftest import PROGRAM, assert_close, run
+
+TORCHRUN = pathlib.Path(sys.executable).with_name("torchrun")
+TOLERANCE = 1e-4  # two ranks add up in another order
+
+
+def metrics_of(home):
+    return [json.loads(line) for line in (home / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_two_ranks_have_the_losses_of_one_process(experiment):
+    config, home = experiment("one_process")
+    run("train", config)
+    alone = metrics_of(home)
+    config, home = experiment("two_ranks")
+    run(
+        TORCHRUN,
+        "--standalone",
+        "--nproc-per-node",
+        2,
+        "--no-python",
+        PROGRAM,
+        "train",
+        config,
+        "--set",
+        "run.device=cpu",
+    )
+    together = metrics_of(home)
+    assert [row["step"] for row in alone] == [row["step"] for row in together] == [1, 2, 3]
+    assert alone[2]["loss"] < alone[0]["loss"] - 0.1  # they train, so a lost gradient would show
+    for name in ("loss", "loss_long", "loss_short", "logit_scale", "pcm_energy"):
+        assert_close(name, *(torch.tensor([row[name] for row in rows]) for rows in (alone, together)), TOLERANCE)
+    assert [row["pairs"] for row in together] == [8, 8, 8]
