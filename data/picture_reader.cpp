@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "base/error.h"
+#include "base/log.h"
 #include "data/formats/pair_source.h"
 #include "image/decode.h"
 #include "image/transform.h"
@@ -31,7 +33,14 @@ at::Tensor PictureReader::next() {
   auto* pixels = pixels_BSS3.mutable_data_ptr<uint8_t>();
   for (int64_t i = 0; i < count; ++i) {
     const std::vector<uint8_t> picture = pictures_->take();
-    pixels = std::copy(picture.begin(), picture.end(), pixels);
+    const int64_t bytes = size * size * 3;
+    if (picture.empty()) {  // read() could not, and was told to go on
+      broken_.push_back(taken_);
+      std::fill_n(pixels, bytes, uint8_t{0});
+    } else {
+      std::copy(picture.begin(), picture.end(), pixels);
+    }
+    pixels += bytes;
     ++taken_;
   }
   return pixels_BSS3;
@@ -39,6 +48,16 @@ at::Tensor PictureReader::next() {
 
 std::vector<uint8_t> PictureReader::read(int64_t index) const {
   const std::string& file = files_[static_cast<size_t>(index)];
+  if (!options_.keep_going) return read_file(file);
+  try {
+    return read_file(file);
+  } catch (const DataError& error) {
+    log_warning("{}: left out: {}", file, error.what());
+    return {};
+  }
+}
+
+std::vector<uint8_t> PictureReader::read_file(const std::string& file) const {
   const std::string bytes = read_picture_file(file);
   const std::span encoded(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
   const DecodeOptions limits{.max_pixels = static_cast<uint64_t>(options_.max_image_pixels)};

@@ -6,6 +6,7 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "base/error.h"
@@ -43,7 +44,8 @@ at::Tensor encode_pictures(const Clip& model, const std::vector<std::string>& fi
                                .pictures_per_batch = options.items_per_batch,
                                .workers = options.workers,
                                .max_image_pixels = options.max_image_pixels,
-                               .pin_memory = model.device().is_cuda()});
+                               .pin_memory = model.device().is_cuda(),
+                               .keep_going = options.keep_going});
   OptionalBar bar(options.show_progress, "encode pictures", static_cast<int64_t>(files.size()));
   std::vector<at::Tensor> batches;
   int64_t done = 0;
@@ -52,7 +54,9 @@ at::Tensor encode_pictures(const Clip& model, const std::vector<std::string>& fi
     batches.push_back(model.encode_image(normalize_pixels(pixels.to(model.device())), options.forward).cpu());
     bar.update(done += pixels.size(0));
   }
-  return join(batches, model.architecture().embed_dim);
+  at::Tensor image_KE = join(batches, model.architecture().embed_dim);
+  for (const int64_t broken : reader.broken()) image_KE[broken].fill_(std::nan(""));
+  return image_KE;
 }
 
 EncodedTexts encode_texts(const Clip& model, const std::vector<std::string>& texts, const EncodeOptions& options) {

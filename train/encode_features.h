@@ -16,6 +16,8 @@ struct EncodeOptions {
   int64_t workers = 1;
   int64_t max_image_pixels = 178'956'970;
   bool show_progress = false;
+  /// A missing or broken picture is logged and its feature is NaN, instead of being an error.
+  bool keep_going = false;
 };
 
 /// Unit rows image_KE, float32 on the CPU, in the order of `files`. Throws DataError naming a missing or broken picture,

@@ -22,7 +22,9 @@ int report(int code, const std::exception& error) {
 /// Runs the chosen command. Exit codes: docs/structure.md and base/error.h.
 int run_program(const Run& run) {
   try {
-    return run();
+    const int code = run();
+    require<std::runtime_error>(std::cout.flush().good(), "the output could not be written (disk full?)");
+    return code;
   } catch (const Stopped& stopped) {
     return report(stopped.exit_code, stopped);
   } catch (const InputError& error) {

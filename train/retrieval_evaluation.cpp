@@ -2,6 +2,7 @@
 #include "train/retrieval_evaluation.h"
 
 #include <ATen/ops/constant_pad_nd.h>
+#include <ATen/ops/tensor.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -26,6 +27,30 @@ at::Tensor join_shares(const at::Tensor& mine_nE, int64_t total, const at::Devic
   return comm.all_gather_rows(padded.to(device)).narrow(0, 0, total).cpu();
 }
 
+/// What is left of a set without the pictures that could not be read (their features are NaN) and their captions.
+struct Readable {
+  at::Tensor image_KE, text_ME;
+  std::vector<int64_t> picture_of_caption;
+};
+
+Readable leave_out_broken(const at::Tensor& image_KE, const at::Tensor& text_ME, const std::vector<int64_t>& picture_of_caption) {
+  const at::Tensor good_K = image_KE.isfinite().all(1);
+  if (good_K.all().item<bool>()) return {image_KE, text_ME, picture_of_caption};
+  const at::Tensor new_index_K = good_K.to(at::kLong).cumsum(0).sub(1);
+  Readable left;
+  std::vector<int64_t> kept_captions;
+  for (size_t caption = 0; caption < picture_of_caption.size(); ++caption) {
+    const int64_t picture = picture_of_caption[caption];
+    if (!good_K[picture].item<bool>()) continue;
+    kept_captions.push_back(static_cast<int64_t>(caption));
+    left.picture_of_caption.push_back(new_index_K[picture].item<int64_t>());
+  }
+  require<DataError>(!kept_captions.empty(), "not one picture of the retrieval set can be read");
+  left.image_KE = image_KE.index_select(0, good_K.nonzero().flatten());
+  left.text_ME = text_ME.index_select(0, at::tensor(kept_captions, at::kLong));
+  return left;
+}
+
 }  // namespace
 
 ScoresByCaptions evaluate_retrieval(const Clip& model, const RetrievalConfig& config, const EncodeOptions& options, bool bad_lines_allowed,
@@ -46,7 +71,8 @@ ScoresByCaptions evaluate_retrieval(const Clip& model, const RetrievalConfig& co
     const EncodedTexts texts = encode_texts(model, share_of(set.captions, comm), options);
     if (texts.truncated > 0) log_warning("{} captions are longer than the model's {} positions and were cut", texts.truncated, model.architecture().context_length);
     const at::Tensor text_ME = join_shares(texts.text_ME, static_cast<int64_t>(set.captions.size()), model.device(), comm);
-    scores[is_long ? "long" : "short"] = retrieval_recalls(image_KE, text_ME, set.picture_of_caption);
+    const Readable readable = leave_out_broken(image_KE, text_ME, set.picture_of_caption);
+    scores[is_long ? "long" : "short"] = retrieval_recalls(readable.image_KE, readable.text_ME, readable.picture_of_caption);
   }
   return scores;
 }

@@ -14,7 +14,8 @@ namespace longclip {
 using ScoresByCaptions = std::map<std::string, RetrievalScores>;
 
 /// Each rank encodes its share of pictures and captions; the scores are those of one rank, on every rank.
-/// `bad_lines_allowed`: rows without a usable caption are left out with a warning instead of being an error.
+/// `bad_lines_allowed`: rows without a usable caption are left out with a warning instead of being an error; so are
+/// pictures that cannot be read, with options.keep_going.
 /// Collective: yes. Throws DataError naming what cannot be read.
 ScoresByCaptions evaluate_retrieval(const Clip& model, const RetrievalConfig& set, const EncodeOptions& options, bool bad_lines_allowed,
                                     Communicator& comm);

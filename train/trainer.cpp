@@ -17,11 +17,12 @@ namespace longclip {
 void Trainer::run() {
   while (state_.step < last_step_ && !stop_agreed()) {                        // [all]
     const double started_seconds = monotonic_seconds();
-    const PairBatch batch = loader_->next();
+    const PairBatch batch = next_batch();
     const StepReport report = train_step(batch);                              // [all]
     Json metrics = account(batch, report, monotonic_seconds() - started_seconds);  // [all]
     if (eval_due()) metrics.update(evaluate());                               // [all]
     if (logs_) logs_->write_step(metrics);
+    check_limits(batch, report);                                              // [all] too many bad rows or skipped steps end the run
     if (checkpoint_due()) save();                                             // [all] agrees; rank 0 writes
   }
   if (saved_step_ != state_.step) save();                                     // last step, or a signal: never lost

@@ -48,6 +48,8 @@ class Trainer {
   Features gather(Features& mine, StepReport& report);                                // [all]
   void apply(const LossTerms& loss, StepReport& report);                              // [all]
   Json account(const PairBatch& batch, const StepReport& report, double step_seconds);  // [all]
+  void check_limits(const PairBatch& batch, const StepReport& report);                 // [all]
+  PairBatch next_batch();
   Json evaluate();                                                                    // [all]
   void save();
   void restore(const std::optional<Checkpoint>& checkpoint);

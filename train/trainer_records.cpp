@@ -37,17 +37,10 @@ std::string culprit(const StepReport& report) {
 Json Trainer::account(const PairBatch& batch, const StepReport& report, double step_seconds) {
   state_.step += 1;
   state_.epoch = batch.epoch;
-  bad_samples_->add(gather_bad_rows(batch.skipped, comm_));
-  state_.bad_samples = bad_samples_->count();
   state_.skipped_steps += report.applied ? 0 : 1;
   state_.skipped_steps_in_a_row = report.applied ? 0 : state_.skipped_steps_in_a_row + 1;
   if (!report.applied) {
     log_warning("step {}: {} is not finite, so the step was skipped ({} in a row)", state_.step, culprit(report), state_.skipped_steps_in_a_row);
-  }
-  if (state_.skipped_steps_in_a_row >= config_.optim.max_skipped_steps) {
-    save();  // the weights are those of the last good step
-    fail<std::runtime_error>("step {}: {} was not finite for {} steps in a row (optim.max_skipped_steps); the weights before them are saved",
-                             state_.step, culprit(report), state_.skipped_steps_in_a_row);
   }
   const auto ranks = static_cast<double>(comm_.world_size());
   const std::vector<double> means = comm_.all_reduce_mean(
@@ -71,6 +64,30 @@ Json Trainer::account(const PairBatch& batch, const StepReport& report, double s
           {"truncated", std::llround(means[1] * ranks)}};
 }
 
+PairBatch Trainer::next_batch() {
+  try {
+    return loader_->next();
+  } catch (const InputError&) {  // a bad row under on_bad_sample: fail ends the run, but loses no step
+    if (saved_step_ != state_.step) save();
+    throw;
+  }
+}
+
+void Trainer::check_limits(const PairBatch& batch, const StepReport& report) {
+  try {
+    bad_samples_->add(gather_bad_rows(batch.skipped, comm_));
+    state_.bad_samples = bad_samples_->count();
+  } catch (const InputError&) {  // more than data.max_bad_fraction
+    state_.bad_samples = bad_samples_->count();
+    save();
+    throw;
+  }
+  if (state_.skipped_steps_in_a_row < config_.optim.max_skipped_steps) return;
+  save();  // the weights are those of the last good step
+  fail<std::runtime_error>("step {}: {} was not finite for {} steps in a row (optim.max_skipped_steps); the weights before them are saved",
+                           state_.step, culprit(report), state_.skipped_steps_in_a_row);
+}
+
 bool Trainer::stop_agreed() {
   stop_code_ = static_cast<int>(comm_.all_reduce_max(stop_requested()));
   return stop_code_ != 0;
@@ -86,7 +103,8 @@ Json Trainer::evaluate() {
   const EncodeOptions options{.forward = step_options_.forward,
                               .items_per_batch = config_.eval.pairs_per_batch,
                               .workers = choose_workers(config_.data.workers, comm_),
-                              .max_image_pixels = config_.data.max_image_pixels};
+                              .max_image_pixels = config_.data.max_image_pixels,
+                              .keep_going = true};  // one bad validation picture must not end a run
   Json metrics;
   for (const RetrievalConfig& set : config_.eval.retrieval) {
     metrics.update(to_metrics(set.name, evaluate_retrieval(model_, set, options, /*bad_lines_allowed=*/true, comm_)));

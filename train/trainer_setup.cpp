@@ -66,13 +66,13 @@ at::Device choose_device(DeviceChoice choice, int64_t local_rank) {
 #ifdef LONGCLIP_WITH_CUDA
   const int64_t num_gpus = c10::cuda::device_count();
   if (choice == DeviceChoice::kCpu || (choice == DeviceChoice::kAuto && num_gpus == 0)) return at::kCPU;
-  require<InputError>(num_gpus > 0, "run.device: cuda, but no GPU is visible here; use run.device: cpu (--set run.device=cpu)");
+  require<InputError>(num_gpus > 0, "cuda was asked for, but no GPU is visible here; use run.device: cpu or --device cpu");
   require<InputError>(local_rank < num_gpus, "local rank {} has no GPU: {} are visible", local_rank, num_gpus);
   const at::Device device(at::kCUDA, static_cast<c10::DeviceIndex>(local_rank));
   c10::cuda::set_device(device.index());
   return device;
 #else
-  require<InputError>(choice != DeviceChoice::kCuda, "run.device: cuda, but this program was built without CUDA; use run.device: cpu (local rank {})", local_rank);
+  require<InputError>(choice != DeviceChoice::kCuda, "cuda was asked for, but this program was built without it; use run.device: cpu or --device cpu (local rank {})", local_rank);
   return at::kCPU;
 #endif
 }
