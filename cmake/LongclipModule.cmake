@@ -24,11 +24,15 @@ function(longclip_module name)
   set_property(GLOBAL APPEND PROPERTY LONGCLIP_MODULES longclip_${name})
 endfunction()
 
-# longclip_test(NAME FOLDER DEPENDS modules...): one executable. Each kind of case in it (unit, golden, dist, e2e) is a
-# CTest test with that label; `-w NoTests` makes a filter that matches nothing a failure. Hidden [.gpu] cases are not run.
+# longclip_test(NAME FOLDER DEPENDS modules... EXCLUDE patterns...): one executable. Each kind of case in it (unit, golden,
+# dist, e2e) is a CTest test with that label; `-w NoTests` makes a filter that matches nothing a failure. Hidden [.gpu]
+# cases are not run.
 function(longclip_test name folder)
-  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPENDS;EXCLUDE" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cpp)
+  foreach(pattern ${ARG_EXCLUDE})
+    list(FILTER sources EXCLUDE REGEX "${pattern}")
+  endforeach()
   if(NOT sources)
     return()
   endif()
