@@ -112,7 +112,8 @@ uint64_t ZipArchive::add_record(uint64_t offset, uint64_t directory_start) {
   Record record{.header = number<uint32_t>(offset + 42),
                 .data = 0,
                 .size = number<uint32_t>(offset + 24),
-                .crc = number<uint32_t>(offset + 16)};
+                .crc = number<uint32_t>(offset + 16),
+                .compressed = false};
   uint64_t extra = offset + kCentralHeaderSize + name_length;
   const uint64_t extra_end = extra + extra_length;
   while (extra + 4 <= extra_end) {
@@ -128,9 +129,8 @@ uint64_t ZipArchive::add_record(uint64_t offset, uint64_t directory_start) {
     extra += 4 + length;
   }
   require<DataError>((number<uint16_t>(offset + 8) & 1) == 0, "{}: record '{}' is encrypted", path_, name);
-  require<DataError>(number<uint16_t>(offset + 10) == 0 && stored == record.size,
-                     "{}: record '{}' is compressed, which torch.save never does; load and save it again in Python",
-                     path_, name);
+  record.compressed = number<uint16_t>(offset + 10) != 0 || stored != record.size;
+  record.size = stored;  // what lies in the file; a compressed record is never unpacked
   require<DataError>(number<uint32_t>(record.header) == kLocalHeader &&
                          text(record.header + kLocalHeaderSize, number<uint16_t>(record.header + 26)) == name,
                      "{}: the header of record '{}' is broken", path_, name);
@@ -156,6 +156,8 @@ std::span<const uint8_t> ZipArchive::read(const std::string& name) const {
   const auto found = records_.find(name);
   require<DataError>(found != records_.end(), "{}: record '{}' is missing", path_, name);
   const Record& record = found->second;
+  require<DataError>(!record.compressed, "{}: record '{}' is compressed, which PyTorch never does with tensors; load and save it again in Python",
+                     path_, name);
   const auto bytes = file_.bytes().subspan(record.data, record.size);
   require<DataError>(record.crc == 0 || crc32(bytes) == record.crc,
                      "{}: record '{}' is damaged (wrong checksum); download or copy the file again", path_, name);

@@ -17,7 +17,8 @@ namespace longclip {
 uint32_t crc32(std::span<const uint8_t> bytes);
 
 /// The records of a zip file. The constructor reads the directory and throws DataError "PATH: ..." for anything that
-/// PyTorch does not write: compressed or encrypted records, two of one name, records that overlap or leave the file.
+/// PyTorch does not write: encrypted records, two of one name, records that overlap or leave the file. TorchScript
+/// compresses its source code, so compressed records may be there; reading one is an error, and nothing is ever unpacked.
 class ZipArchive {
  public:
   explicit ZipArchive(const std::filesystem::path& path);
@@ -38,6 +39,7 @@ class ZipArchive {
     uint64_t data;
     uint64_t size;
     uint32_t crc;
+    bool compressed;
   };
   struct Directory {
     uint64_t start;
