@@ -50,8 +50,11 @@ for target in "${targets[@]}"; do
   echo "gpu_check: $target"
   "$build/bin/$target" "[gpu]" -w NoTests || failed+=("$target")
 done
-echo "gpu_check: step benchmark on $card"
-"$build/bin/longclip_step_bench" || failed+=(longclip_step_bench)
+for work in "--arch ViT-B-16 --pairs 128" "--arch ViT-B-16 --pairs 32 --precision fp32" "--arch ViT-L-14 --pairs 64"; do
+  echo "gpu_check: step benchmark on $card: $work"
+  # shellcheck disable=SC2086  # several words
+  "$build/bin/longclip_step_bench" --device cuda $work || failed+=("longclip_step_bench $work")
+done
 if [[ ${#failed[@]} -gt 0 ]]; then
   fail "failed: ${failed[*]}"
 fi

@@ -27,6 +27,11 @@ c10::intrusive_ptr<c10d::Store> meet(const LaunchInfo& launch, std::chrono::mill
   return c10::make_intrusive<c10d::PrefixStore>("longclip/" + launch.run_id + "/attempt_" + launch.attempt, store);
 }
 
+[[noreturn]] void fail_to_meet(const LaunchInfo& launch, const char* reason) {
+  fail<DistError>("rank {} of {} could not meet the others at {}:{}: {}", launch.rank, launch.world_size, launch.master_address,
+                  launch.master_port, reason);
+}
+
 }  // namespace
 
 struct Communicator::State {
@@ -63,9 +68,12 @@ Communicator Communicator::connect(const LaunchInfo& launch, const DistributedCo
     state->group = c10::make_intrusive<c10d::ProcessGroup>(state->store, static_cast<int>(launch.rank), static_cast<int>(launch.world_size));
     state->group->setDefaultBackend(type);
     state->group->setBackend(device.type(), type, state->backend);
+  } catch (const DistError&) {  // from the backend, with its own words
+    throw;
   } catch (const c10::Error& error) {
-    fail<DistError>("rank {} of {} could not meet the others at {}:{}: {}", launch.rank, launch.world_size, launch.master_address,
-                    launch.master_port, error.what_without_backtrace());
+    fail_to_meet(launch, error.what_without_backtrace());
+  } catch (const std::runtime_error& error) {  // Gloo's own exceptions
+    fail_to_meet(launch, error.what());
   }
   Communicator comm(launch, std::move(state));
   comm.barrier();  // backends connect at the first collective: fail here, not in the first step

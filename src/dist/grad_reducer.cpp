@@ -1,16 +1,18 @@
 // dist/grad_reducer.cpp -- c10d::Reducer driven from C++.
 #include "dist/grad_reducer.h"
 
-
 #include <torch/csrc/distributed/c10d/reducer.hpp>
 
 #include <algorithm>
+
+#include "base/error.h"
 
 namespace longclip {
 
 struct GradReducer::State {
   std::unique_ptr<c10d::Reducer> reducer;
   bool find_unused = false;
+  int64_t rank = 0;
 };
 
 GradReducer::GradReducer(const std::vector<at::Tensor>& parameters, Communicator& comm, bool find_unused) : state_(std::make_unique<State>()) {
@@ -23,6 +25,7 @@ GradReducer::GradReducer(const std::vector<at::Tensor>& parameters, Communicator
   std::reverse(buckets.begin(), buckets.end());  // gradients appear from the last parameter on
   const auto group = c10::intrusive_ptr<c10d::ProcessGroup>::reclaim_copy(comm.group_or_null());
   state_->find_unused = find_unused;
+  state_->rank = comm.rank();
   // rebuild_buckets() is never called: it would change the order of additions after the first step, and a resumed run
   // would differ in its last bits (seen with Gloo and three ranks).
   state_->reducer = std::make_unique<c10d::Reducer>(
@@ -35,6 +38,22 @@ GradReducer::~GradReducer() = default;
 
 void GradReducer::prepare(const std::vector<at::Tensor>& outputs) {
   if (state_->reducer) state_->reducer->prepare_for_backward(state_->find_unused ? outputs : std::vector<at::Tensor>{});
+}
+
+void GradReducer::backward(const at::Tensor& loss) {
+  if (!state_->reducer) return loss.backward();
+  try {
+    prepare({loss});
+    loss.backward();
+  } catch (const DistError&) {  // from the gather
+    throw;
+  } catch (const c10::DistError& error) {
+    fail<DistError>("rank {}: averaging gradients failed: {}", state_->rank, error.what_without_backtrace());
+  } catch (const c10::Error&) {  // out of memory, a kernel: nothing of the ranks
+    throw;
+  } catch (const std::runtime_error& error) {  // Gloo's own exceptions
+    fail<DistError>("rank {}: averaging gradients failed: {}", state_->rank, error.what());
+  }
 }
 
 }  // namespace longclip

@@ -24,6 +24,8 @@ class GradReducer {
 
   /// Call after the forward pass and before backward(), with the tensors backward() starts from. Collective.
   void prepare(const std::vector<at::Tensor>& outputs);
+  /// prepare({loss}) and loss.backward(). A peer lost meanwhile is a DistError that names this rank. Collective.
+  void backward(const at::Tensor& loss);
 
  private:
   struct State;

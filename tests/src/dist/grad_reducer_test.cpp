@@ -30,8 +30,7 @@ TEST_CASE("GradReducer: ranks start from rank 0's values and get the mean gradie
       w.mutable_grad().reset();
       v.mutable_grad().reset();
       const at::Tensor loss = w.sum().mul(factor).add(v.sum(), 2 * factor);
-      reducer.prepare({loss});
-      loss.backward();
+      reducer.backward(loss);
       return w.grad().clone();
     };
     first[i] = step(rank + 1);
@@ -46,7 +45,7 @@ TEST_CASE("GradReducer: ranks start from rank 0's values and get the mean gradie
   }
 }
 
-TEST_CASE("GradReducer: without prepare() a backward pass keeps the rank's own gradient", "[dist]") {
+TEST_CASE("GradReducer: a backward pass that goes round it keeps the rank's own gradient", "[dist]") {
   std::vector<at::Tensor> sums(kWorld);
   test::run_ranks(kWorld, [&](Communicator& comm) {
     const auto rank = static_cast<double>(comm.rank());
@@ -54,8 +53,7 @@ TEST_CASE("GradReducer: without prepare() a backward pass keeps the rank's own g
     GradReducer reducer({w}, comm, /*find_unused=*/false);
     w.sum().mul(rank).backward();  // a part of the step: 0 on rank 0, 1 on rank 1
     const at::Tensor last = w.sum().mul(4 * rank);
-    reducer.prepare({last});
-    last.backward();  // 0 on rank 0, 1 + 4 on rank 1
+    reducer.backward(last);  // 0 on rank 0, 1 + 4 on rank 1
     sums[static_cast<size_t>(comm.rank())] = w.grad();
   });
   for (const at::Tensor& sum : sums) REQUIRE(sum.eq(2.5).all().item<bool>());
@@ -69,8 +67,7 @@ TEST_CASE("GradReducer: with find_unused a parameter may go without gradient on 
     for (int step = 0; step < 2; ++step) {
       only_rank_0.mutable_grad().reset();
       const at::Tensor loss = comm.rank() == 0 ? always.add(only_rank_0).sum() : always.sum();
-      reducer.prepare({loss});
-      loss.backward();
+      reducer.backward(loss);
     }
     sometimes[static_cast<size_t>(comm.rank())] = only_rank_0.grad();
   });

@@ -1,6 +1,8 @@
 // tests/src/dist/lost_peer_test.cpp -- a rank that never comes, falls silent, or is killed ends the others with DistError.
+#include <ATen/ops/ones.h>
 #include <spawn.h>
 #include <sys/wait.h>
+#include <torch/csrc/autograd/autograd.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -9,6 +11,8 @@
 
 #include "base/error.h"
 #include "dist/communicator.h"
+#include "dist/gather.h"
+#include "dist/grad_reducer.h"
 #include "local_ranks.h"
 
 #include "support/catch.h"
@@ -79,6 +83,31 @@ TEST_CASE("Communicator: a rank that falls silent is a DistError within the time
   REQUIRE_THAT(message, ContainsSubstring("rank 0: all-reduce failed"));
   REQUIRE(waited > 1);
   REQUIRE(waited < 10);
+}
+
+TEST_CASE("GradReducer: a rank lost during the backward pass is a DistError, with and without a gather", "[dist]") {
+  for (const bool gather : {false, true}) {
+    const int64_t port = test::free_port();
+    const auto make_loss = [&](const at::Tensor& w, Communicator& comm) { return gather ? gather_with_grad({w}, comm)[0].sum() : w.sum(); };
+    auto lost = std::async(std::launch::async, [&] {
+      Communicator comm = connect(test::local_launch(1, 2, port), 20);
+      const at::Tensor w = at::ones({2, 3}).requires_grad_(true);
+      GradReducer reducer({w}, comm, /*find_unused=*/false);
+      make_loss(w, comm);
+    });
+    Communicator comm = connect(test::local_launch(0, 2, port), 20);
+    const at::Tensor w = at::ones({2, 3}).requires_grad_(true);
+    GradReducer reducer({w}, comm, /*find_unused=*/false);
+    const at::Tensor loss = make_loss(w, comm);
+    lost.get();
+    std::string message;
+    try {
+      reducer.backward(loss);
+    } catch (const DistError& error) {
+      message = error.what();
+    }
+    REQUIRE_THAT(message, ContainsSubstring(gather ? "rank 0: reduce-scatter failed" : "rank 0: averaging gradients failed"));
+  }
 }
 
 // Hidden: run by the next case only, in a process of its own.

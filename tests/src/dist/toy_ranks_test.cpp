@@ -91,8 +91,7 @@ RankRun train(const Task& task, Communicator& comm) {
   for (int64_t step = 0; step < task.num_steps; ++step) {
     optimizer.zero_grad();
     const LossTerms loss = rank_loss(task, model, comm);
-    reducer.prepare({loss.total});
-    loss.total.backward();
+    reducer.backward(loss.total);
     if (step == 0) run.first_grads = gradients_of(parameters, task.toy.architecture.kept_positions());
     run.steps.push_back({loss.long_term.item<double>(), loss.short_term.item<double>(), optimizer.grad_norm(), schedule.at(step)});
     optimizer.step(schedule.at(step));

@@ -1,0 +1,20 @@
+#pragma once
+// tests/bench/machine.h -- the device a benchmark runs on: its name, its queue, its peak memory.
+
+#include <c10/core/Device.h>
+
+#include <cstdint>
+#include <string>
+
+namespace longclip::bench {
+
+/// "NVIDIA H100 80GB HBM3", or the processor's name from /proc/cpuinfo.
+std::string device_name(at::Device device);
+/// Waits until the device has done what it was told. Nothing to do on a CPU.
+void synchronize(at::Device device);
+/// CUDA: starts counting the peak of allocated memory anew. A CPU process cannot.
+void reset_peak_memory(at::Device device);
+/// CUDA: most bytes held by tensors since reset_peak_memory. CPU: most resident bytes of the process since it started.
+int64_t peak_memory_bytes(at::Device device);
+
+}  // namespace longclip::bench
