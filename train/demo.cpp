@@ -50,6 +50,8 @@ RunConfig common_config(const DemoOptions& options, const std::string& name) {
   source.path = fs::absolute(options.out / "train" / "triples.jsonl");
   source.images = fs::absolute(options.out / "train");
   config.data.train = {source};
+  config.data.pairs_per_step = 64;
+  config.precision.compute = Precision::kFp32;  // at this size as fast as bf16
   config.optim.betas = {0.9, 0.98};  // OpenAI CLIP's, for training from scratch
   config.loss.initial_logit_scale.reset();  // as in the checkpoint
   config.loss.max_logit_scale = 4.6052;
@@ -64,13 +66,12 @@ RunConfig short_config(const DemoOptions& options) {
   RunConfig config = common_config(options, "base");
   config.model.init = fs::absolute(options.out / "init.safetensors");
   config.model.allow_short_context = true;
-  config.data.pairs_per_step = 64;
   config.loss.long_weight = 0;
   config.loss.pcm.side = PcmSide::kNone;
   config.loss.label_smoothing = 0;
-  config.optim.lr = 2e-3;
+  config.optim.lr = 1e-3;
   config.schedule.steps = options.short_steps;
-  config.schedule.warmup_steps = std::min<int64_t>(60, options.short_steps);
+  config.schedule.warmup_steps = std::min<int64_t>(40, options.short_steps);
   return config;
 }
 
@@ -78,17 +79,16 @@ RunConfig short_config(const DemoOptions& options) {
 RunConfig long_config(const DemoOptions& options) {
   RunConfig config = common_config(options, "long");
   config.model.init = fs::absolute(options.out / "stretched.safetensors");
-  config.data.pairs_per_step = 128;
   config.optim.lr = 1e-3;
   config.schedule.steps = options.long_steps;
-  config.schedule.warmup_steps = std::min<int64_t>(15, options.long_steps);
+  config.schedule.warmup_steps = std::min<int64_t>(20, options.long_steps);
   return config;
 }
 
 void make_initial_model(const DemoOptions& options) {
   const fs::path file = options.out / "init.safetensors";
   if (fs::exists(file)) return;
-  Architecture architecture = preset_architecture("tiny");
+  const Architecture architecture = preset_architecture("tiny");
   write_clip(file, {.architecture = architecture, .tensors = random_clip_weights(architecture, static_cast<uint64_t>(options.seed))});
 }
 

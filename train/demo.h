@@ -13,10 +13,10 @@ namespace longclip {
 struct DemoOptions {
   std::filesystem::path out = "demo";
   int64_t seed = 0;
-  int64_t train_scenes = 24576;
+  int64_t train_scenes = 16384;
   int64_t val_scenes = 500;
-  int64_t short_steps = 1500;
-  int64_t long_steps = 150;
+  int64_t short_steps = 700;
+  int64_t long_steps = 320;
 };
 
 /// Recalls of one model on the held-out scenes.
