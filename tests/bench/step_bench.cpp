@@ -46,8 +46,8 @@ double median(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
-/// The captions of one step: long ones of 118 to 238 tokens (mean 178), short ones of 16 to 40 (mean 28), evenly
-/// distributed. The means are those of ShareGPT4V's long captions and their first sentences.
+/// The captions of one step: long ones of 118 to 238 tokens (mean 178), short ones of 16 to 40 (mean 28), evenly spread, in
+/// random order. The means are those of ShareGPT4V's long captions and their first sentences.
 struct Captions {
   std::vector<std::vector<int32_t>> texts;  ///< all long ones, then all short ones
   int64_t num_tokens = 0;
@@ -55,10 +55,11 @@ struct Captions {
 
 Captions draw_captions(int64_t pairs, const Architecture& architecture, uint64_t seed) {
   Captions captions;
-  const auto words = static_cast<uint64_t>(architecture.eos_id);
-  for (int64_t i = 0; i < 2 * pairs; ++i) {
-    const uint64_t key = mix_keys(seed, static_cast<uint64_t>(i));
-    const uint64_t length = i < pairs ? 118 + draw_below(key, 121) : 16 + draw_below(key, 25);
+  const auto count = static_cast<uint64_t>(pairs), words = static_cast<uint64_t>(architecture.eos_id);
+  const KeyedPermutation order(count, seed, 0);
+  for (uint64_t i = 0; i < 2 * count; ++i) {
+    const uint64_t key = mix_keys(seed, i), place = 2 * order.at(i % count) + 1;  // of 2 * count
+    const uint64_t length = i < count ? 118 + (120 * place + count) / (2 * count) : 16 + (24 * place + count) / (2 * count);
     std::vector<int32_t> ids;
     while (ids.size() + 1 < length) ids.push_back(static_cast<int32_t>(draw_below(mix_keys(key, ids.size()), words)));
     ids.push_back(static_cast<int32_t>(architecture.eos_id));
