@@ -13,6 +13,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
 #include "tensors/shape.h"
@@ -98,6 +99,7 @@ CoarseFeatures coarse_features(const at::Tensor& features_nE, const Components& 
   check_shape(features_nE, {kAnySize, kAnySize}, "features_nE");
   const int64_t n = features_nE.size(0);
   if (!components.energy && n <= components.count + 1) return {features_nE, n - 1, 1.0};
+  if (!features_nE.isfinite().all().item<bool>()) return {features_nE, 0, NAN};  // LAPACK would throw; the step is skipped
   const Spectrum spectrum = decompose(features_nE);
   const at::Tensor eigenvalues_cpu = spectrum.eigenvalues_n.cpu();
   const int64_t k = choose_components(eigenvalues_cpu, components);

@@ -28,9 +28,7 @@ Checkpoint checkpoint_of(int64_t step) {
   return checkpoint;
 }
 
-fs::path folder_of(const fs::path& run, int64_t step) {
-  return run / "checkpoints" / fmt::format("step_{:08d}", step);
-}
+fs::path folder_of(const fs::path& run, int64_t step) { return run / "checkpoints" / fmt::format("step_{:08d}", step); }
 
 void flip_byte(const fs::path& file, size_t from_end) {
   std::string bytes = test::read_text(file);
@@ -166,8 +164,16 @@ TEST_CASE("remove_old_checkpoints: the newest and the multiples stay", "[checkpo
 }
 
 TEST_CASE("RunState: every field survives state.json", "[checkpoint][unit]") {
-  const RunState state{.step = 1, .epoch = 2, .loader_shift = -3, .skipped_steps = 4, .skipped_steps_in_a_row = 5,
-                       .bad_samples = 6, .seed = 7, .data_rows = 8, .data_content = "c", .config_hash = "h",
+  const RunState state{.step = 1,
+                       .epoch = 2,
+                       .loader_shift = -3,
+                       .skipped_steps = 4,
+                       .skipped_steps_in_a_row = 5,
+                       .bad_samples = 6,
+                       .seed = 7,
+                       .data_rows = 8,
+                       .data_content = "c",
+                       .config_hash = "h",
                        .program_version = "v"};
   const Json json = to_json(state);
   REQUIRE(run_state_from_json(json, "state.json") == state);

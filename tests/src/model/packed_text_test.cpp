@@ -17,7 +17,8 @@ namespace {
 std::vector<std::vector<int32_t>> texts_of_all_lengths(const Architecture& architecture, uint64_t seed) {
   std::mt19937_64 random(seed);
   std::vector<std::vector<int32_t>> ids;
-  for (const int64_t length : {1, 2, 3, 20, 21, 247, 248}) ids.push_back(test::random_text(length, architecture, ++seed));
+  for (const int64_t length : {1, 2, 3, 20, 21, 247, 248})
+    ids.push_back(test::random_text(length, architecture, ++seed));
   for (int i = 0; i < 7; ++i) {
     ids.push_back(test::random_text(1 + static_cast<int64_t>(random() % 248), architecture, ++seed));
   }

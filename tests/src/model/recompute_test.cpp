@@ -64,8 +64,9 @@ TEST_CASE("Recomputed blocks: features and gradients have the same bits as kept 
   for (const bool recompute : {false, true}) {
     Clip model = test::small_clip(Activation::kQuickGelu, 3, 5, at::kFloat);
     const ForwardOptions options{.recompute_blocks = recompute};
-    const PackedTexts texts = pack_texts({test::random_text(30, model.architecture(), 1), test::random_text(248, model.architecture(), 2)},
-                                         model.architecture().eos_id, 248, at::kCPU);
+    const PackedTexts texts =
+        pack_texts({test::random_text(30, model.architecture(), 1), test::random_text(248, model.architecture(), 2)},
+                   model.architecture().eos_id, 248, at::kCPU);
     const at::Tensor image = model.encode_image(random_like({2, 3, 32, 32}, 3), options);
     const at::Tensor text = model.encode_text(texts, options);
     image.matmul(text.t()).square().sum().backward();
