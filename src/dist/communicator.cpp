@@ -28,8 +28,8 @@ c10::intrusive_ptr<c10d::Store> meet(const LaunchInfo& launch, std::chrono::mill
 }
 
 [[noreturn]] void fail_to_meet(const LaunchInfo& launch, const char* reason) {
-  fail<DistError>("rank {} of {} could not meet the others at {}:{}: {}", launch.rank, launch.world_size, launch.master_address,
-                  launch.master_port, reason);
+  fail<DistError>("rank {} of {} could not meet the others at {}:{}: {}", launch.rank, launch.world_size,
+                  launch.master_address, launch.master_port, reason);
 }
 
 }  // namespace
@@ -41,7 +41,8 @@ struct Communicator::State {
   at::Device device = at::kCPU;
 };
 
-Communicator::Communicator(LaunchInfo launch, std::unique_ptr<State> state) : launch_(std::move(launch)), state_(std::move(state)) {}
+Communicator::Communicator(LaunchInfo launch, std::unique_ptr<State> state)
+    : launch_(std::move(launch)), state_(std::move(state)) {}
 Communicator::Communicator(Communicator&&) noexcept = default;
 Communicator& Communicator::operator=(Communicator&&) noexcept = default;
 Communicator::~Communicator() {
@@ -53,8 +54,8 @@ Communicator Communicator::connect(const LaunchInfo& launch, const DistributedCo
   state->device = device;
   if (launch.world_size == 1) return {launch, std::move(state)};
   const bool nccl = config.backend == Backend::kNccl || (config.backend == Backend::kAuto && device.is_cuda());
-  require<InputError>(nccl == device.is_cuda(), "distributed.backend: {} needs tensors on {}, this run computes on {}", nccl ? "nccl" : "gloo",
-                      nccl ? "a GPU" : "the CPU", device.str());
+  require<InputError>(nccl == device.is_cuda(), "distributed.backend: {} needs tensors on {}, this run computes on {}",
+                      nccl ? "nccl" : "gloo", nccl ? "a GPU" : "the CPU", device.str());
   const std::chrono::milliseconds timeout = std::chrono::seconds(config.timeout_seconds);
   try {
     state->store = meet(launch, timeout);
@@ -65,7 +66,8 @@ Communicator Communicator::connect(const LaunchInfo& launch, const DistributedCo
     state->backend = make_gloo_backend(request);
 #endif
     const auto type = nccl ? c10d::ProcessGroup::BackendType::NCCL : c10d::ProcessGroup::BackendType::GLOO;
-    state->group = c10::make_intrusive<c10d::ProcessGroup>(state->store, static_cast<int>(launch.rank), static_cast<int>(launch.world_size));
+    state->group = c10::make_intrusive<c10d::ProcessGroup>(state->store, static_cast<int>(launch.rank),
+                                                           static_cast<int>(launch.world_size));
     state->group->setDefaultBackend(type);
     state->group->setBackend(device.type(), type, state->backend);
   } catch (const DistError&) {  // from the backend, with its own words
@@ -82,8 +84,7 @@ Communicator Communicator::connect(const LaunchInfo& launch, const DistributedCo
 
 c10d::ProcessGroup* Communicator::group_or_null() const { return state_->group.get(); }
 
-template <class Collective>
-void Communicator::run(const char* name, Collective&& collective) {
+template <class Collective> void Communicator::run(const char* name, Collective&& collective) {
   try {
     collective()->wait();
   } catch (const c10::Error& error) {

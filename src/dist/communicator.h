@@ -54,8 +54,7 @@ class Communicator {
  private:
   struct State;
   Communicator(LaunchInfo launch, std::unique_ptr<State> state);
-  template <class Collective>
-  void run(const char* name, Collective&& collective);
+  template <class Collective> void run(const char* name, Collective&& collective);
 
   LaunchInfo launch_;
   std::unique_ptr<State> state_;

@@ -14,11 +14,13 @@ struct SavedCommunicator : torch::CustomClassHolder {
 };
 
 struct GatherRows : torch::autograd::Function<GatherRows> {
-  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& rows, const c10::intrusive_ptr<SavedCommunicator>& saved) {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& rows,
+                            const c10::intrusive_ptr<SavedCommunicator>& saved) {
     context->saved_data["comm"] = c10::IValue::make_capsule(saved);
     return saved->comm->all_gather_rows(rows);
   }
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, const torch::autograd::variable_list& grad) {
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& grad) {
     const auto saved = c10::static_intrusive_pointer_cast<SavedCommunicator>(context->saved_data["comm"].toCapsule());
     return {saved->comm->reduce_scatter_rows(grad[0]), at::Tensor()};
   }

@@ -15,7 +15,8 @@ struct GradReducer::State {
   int64_t rank = 0;
 };
 
-GradReducer::GradReducer(const std::vector<at::Tensor>& parameters, Communicator& comm, bool find_unused) : state_(std::make_unique<State>()) {
+GradReducer::GradReducer(const std::vector<at::Tensor>& parameters, Communicator& comm, bool find_unused)
+    : state_(std::make_unique<State>()) {
   if (comm.world_size() == 1) return;
   std::vector<at::Tensor> values;
   for (const at::Tensor& parameter : parameters) values.push_back(parameter.detach());
@@ -29,9 +30,11 @@ GradReducer::GradReducer(const std::vector<at::Tensor>& parameters, Communicator
   // rebuild_buckets() is never called: it would change the order of additions after the first step, and a resumed run
   // would differ in its last bits (seen with Gloo and three ranks).
   state_->reducer = std::make_unique<c10d::Reducer>(
-      parameters, buckets, group, /*expect_sparse_gradients=*/std::vector<bool>(parameters.size(), false), static_cast<int64_t>(kBucketBytes),
-      find_unused, /*gradient_as_bucket_view=*/false, std::unordered_map<size_t, std::string>{}, static_cast<int64_t>(kFirstBucketBytes),
-      /*skip_all_reduce_unused_params=*/false, /*use_python_reducer=*/false, /*bucket_bytes_cap_list=*/std::vector<int64_t>{});
+      parameters, buckets, group, /*expect_sparse_gradients=*/std::vector<bool>(parameters.size(), false),
+      static_cast<int64_t>(kBucketBytes), find_unused, /*gradient_as_bucket_view=*/false,
+      std::unordered_map<size_t, std::string>{}, static_cast<int64_t>(kFirstBucketBytes),
+      /*skip_all_reduce_unused_params=*/false, /*use_python_reducer=*/false,
+      /*bucket_bytes_cap_list=*/std::vector<int64_t>{});
 }
 
 GradReducer::~GradReducer() = default;

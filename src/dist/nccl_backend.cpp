@@ -11,7 +11,8 @@ c10::intrusive_ptr<c10d::Backend> make_nccl_backend(const BackendRequest& reques
   int loaded = 0;
   ncclGetVersion(&loaded);
   // ProcessGroupNCCL::Options embeds structs of nccl.h: another version would corrupt memory silently.
-  require<DistError>(loaded == NCCL_VERSION_CODE, "NCCL {} was loaded, but this program was built with the header of {}", loaded, NCCL_VERSION_CODE);
+  require<DistError>(loaded == NCCL_VERSION_CODE,
+                     "NCCL {} was loaded, but this program was built with the header of {}", loaded, NCCL_VERSION_CODE);
   auto options = c10d::ProcessGroupNCCL::Options::create(/*is_high_priority_stream=*/false);
   options->timeout = request.timeout;
   return c10::make_intrusive<c10d::ProcessGroupNCCL>(request.store, static_cast<int>(request.launch.rank),

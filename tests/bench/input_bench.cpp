@@ -15,7 +15,8 @@ std::vector<std::string> captions() {
     std::string text;
     for (int sentence = 0; sentence < 8; ++sentence) {
       text += "In the foreground, " + std::to_string(i * 7 + sentence) +
-              " weathered wooden chairs surround a small round table covered with a checkered cloth, while a cyclist passes by. ";
+              " weathered wooden chairs surround a small round table covered with a checkered cloth, while a cyclist "
+              "passes by. ";
     }
     texts.push_back(std::move(text));
   }
@@ -34,7 +35,12 @@ void tokenize_long_captions(benchmark::State& state) {
 }
 
 void crop_pictures(benchmark::State& state) {  // width, height
-  Picture picture{.width = state.range(0), .height = state.range(1), .mode = PictureMode::kRgb, .bytes = {}, .palette = {}, .format = "JPEG"};
+  Picture picture{.width = state.range(0),
+                  .height = state.range(1),
+                  .mode = PictureMode::kRgb,
+                  .bytes = {},
+                  .palette = {},
+                  .format = "JPEG"};
   picture.bytes.resize(static_cast<size_t>(picture.width * picture.height * 3));
   for (size_t i = 0; i < picture.bytes.size(); ++i) picture.bytes[i] = static_cast<uint8_t>(mix_keys(i));
   for (auto iteration : state) {
@@ -45,7 +51,11 @@ void crop_pictures(benchmark::State& state) {  // width, height
 }
 
 BENCHMARK(tokenize_long_captions)->Unit(benchmark::kMicrosecond);
-BENCHMARK(crop_pictures)->ArgNames({"width", "height"})->Args({640, 480})->Args({256, 256})->Unit(benchmark::kMicrosecond);
+BENCHMARK(crop_pictures)
+    ->ArgNames({"width", "height"})
+    ->Args({640, 480})
+    ->Args({256, 256})
+    ->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace longclip

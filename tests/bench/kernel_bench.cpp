@@ -14,14 +14,15 @@ namespace longclip {
 namespace {
 
 at::Tensor random_leaf(at::IntArrayRef shape, at::ScalarType dtype) {
-  return at::randn(shape, at::detail::createCPUGenerator(1), at::TensorOptions().dtype(at::kFloat)).to(dtype).requires_grad_(true);
+  return at::randn(shape, at::detail::createCPUGenerator(1), at::TensorOptions().dtype(at::kFloat))
+      .to(dtype)
+      .requires_grad_(true);
 }
 
 at::ScalarType dtype_of(const benchmark::State& state) { return state.range(0) == 16 ? at::kBFloat16 : at::kFloat; }
 
 /// function(x) and its gradient, once an iteration.
-template <class Function>
-void forward_and_backward(benchmark::State& state, const at::Tensor& x, Function&& function) {
+template <class Function> void forward_and_backward(benchmark::State& state, const at::Tensor& x, Function&& function) {
   for (auto iteration : state) {
     x.mutable_grad().reset();
     const at::Tensor y = function(x);
@@ -59,7 +60,12 @@ void coarse_features_of(benchmark::State& state) {  // rows, width
 BENCHMARK(long_captions)->ArgName("bits")->Arg(32)->Arg(16)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(pictures)->ArgName("bits")->Arg(32)->Arg(16)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(quick_gelu_of_pictures)->ArgName("bits")->Arg(32)->Arg(16)->Unit(benchmark::kMillisecond)->UseRealTime();
-BENCHMARK(coarse_features_of)->ArgNames({"rows", "width"})->Args({256, 512})->Args({1024, 768})->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(coarse_features_of)
+    ->ArgNames({"rows", "width"})
+    ->Args({256, 512})
+    ->Args({1024, 768})
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
 
 }  // namespace
 }  // namespace longclip

@@ -38,7 +38,9 @@ struct Options {
   std::optional<double> peak_tflops;
 };
 
-double seconds_now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
@@ -59,7 +61,8 @@ Captions draw_captions(int64_t pairs, const Architecture& architecture, uint64_t
   const KeyedPermutation order(count, seed, 0);
   for (uint64_t i = 0; i < 2 * count; ++i) {
     const uint64_t key = mix_keys(seed, i), place = 2 * order.at(i % count) + 1;  // of 2 * count
-    const uint64_t length = i < count ? 118 + (120 * place + count) / (2 * count) : 16 + (24 * place + count) / (2 * count);
+    const uint64_t length =
+        i < count ? 118 + (120 * place + count) / (2 * count) : 16 + (24 * place + count) / (2 * count);
     std::vector<int32_t> ids;
     while (ids.size() + 1 < length) ids.push_back(static_cast<int32_t>(draw_below(mix_keys(key, ids.size()), words)));
     ids.push_back(static_cast<int32_t>(architecture.eos_id));
@@ -90,7 +93,8 @@ class StepRunner {
     }
     optimizer_.emplace(names, tensors, OptimConfig{});
     const int64_t side = architecture.image_size;
-    pixels_BSS3_ = at::randint(256, {pairs_, side, side, 3}, at::detail::createCPUGenerator(2), at::TensorOptions().dtype(at::kByte));
+    pixels_BSS3_ = at::randint(256, {pairs_, side, side, 3}, at::detail::createCPUGenerator(2),
+                               at::TensorOptions().dtype(at::kByte));
     if (device.is_cuda()) pixels_BSS3_ = pixels_BSS3_.pin_memory();  // as the data loader gives them
   }
 
@@ -108,7 +112,8 @@ class StepRunner {
     const LossTerms loss = long_clip_loss(f, f, model_.logit_scale(), 0, LossConfig{});
     loss.total.backward();
     const double value = loss.total.item<double>();
-    require<std::runtime_error>(std::isfinite(value) && std::isfinite(optimizer_->grad_norm()), "the loss or a gradient is not finite");
+    require<std::runtime_error>(std::isfinite(value) && std::isfinite(optimizer_->grad_norm()),
+                                "the loss or a gradient is not finite");
     optimizer_->step(kLearningRate);
     return value;
   }
@@ -128,7 +133,8 @@ double measured_peak(const Architecture& architecture, const Options& options, i
   const at::NoGradGuard no_grad;
   const auto dtype = options.precision == "bf16" ? at::kBFloat16 : at::kFloat;
   const auto random = [&](int64_t rows, int64_t columns) {
-    return at::randn({rows, columns}, at::detail::createCPUGenerator(5), at::TensorOptions().dtype(at::kFloat)).to(device, dtype);
+    return at::randn({rows, columns}, at::detail::createCPUGenerator(5), at::TensorOptions().dtype(at::kFloat))
+        .to(device, dtype);
   };
   double flops = 0, seconds = 0;
   const auto measure = [&](int64_t rows, int64_t inputs, int64_t outputs) {
@@ -172,7 +178,8 @@ Json run(Options options) {
   double flops = 0, loss = 0, tokens = 0;
   for (int64_t i = -options.warmup_steps; i < options.steps; ++i) {
     if (i == 0) reset_peak_memory(device);
-    const Captions captions = draw_captions(options.pairs, architecture, static_cast<uint64_t>(i + options.warmup_steps));
+    const Captions captions =
+        draw_captions(options.pairs, architecture, static_cast<uint64_t>(i + options.warmup_steps));
     synchronize(device);
     const double start = seconds_now();
     loss = runner.step(captions);
@@ -183,7 +190,8 @@ Json run(Options options) {
     tokens += static_cast<double>(captions.num_tokens) / static_cast<double>(options.steps);
   }
   const int64_t memory = peak_memory_bytes(device);
-  const double peak = options.peak_tflops ? *options.peak_tflops * 1e12 : measured_peak(architecture, options, static_cast<int64_t>(tokens), device);
+  const double peak = options.peak_tflops ? *options.peak_tflops * 1e12
+                                          : measured_peak(architecture, options, static_cast<int64_t>(tokens), device);
   const double middle = median(seconds), rate = flops / middle, pairs = static_cast<double>(options.pairs);
   return {{"what", "training step"},
           {"arch", options.arch},
@@ -194,7 +202,10 @@ Json run(Options options) {
           {"pairs", options.pairs},
           {"text_tokens_per_pair", tokens / pairs},
           {"steps", options.steps},
-          {"step_seconds", {{"median", middle}, {"min", *std::min_element(seconds.begin(), seconds.end())}, {"max", *std::max_element(seconds.begin(), seconds.end())}}},
+          {"step_seconds",
+           {{"median", middle},
+            {"min", *std::min_element(seconds.begin(), seconds.end())},
+            {"max", *std::max_element(seconds.begin(), seconds.end())}}},
           {"triples_per_second", pairs / middle},
           {"useful_gflop_per_triple", flops / pairs / 1e9},
           {"useful_tflops", rate / 1e12},
@@ -212,13 +223,23 @@ Json run(Options options) {
 int main(int argc, char** argv) {
   CLI::App app("Times training steps of a Long-CLIP with random weights on random data; prints one line of JSON.");
   longclip::bench::Options options;
-  app.add_option("--arch", options.arch, "preset, with 248 text positions")->check(CLI::IsMember(longclip::preset_names()))->capture_default_str();
-  app.add_option("--pairs", options.pairs, "triples a step (default: 8 on a CPU, 128 on a GPU)")->check(CLI::Range(2, 1 << 20));
+  app.add_option("--arch", options.arch, "preset, with 248 text positions")
+      ->check(CLI::IsMember(longclip::preset_names()))
+      ->capture_default_str();
+  app.add_option("--pairs", options.pairs, "triples a step (default: 8 on a CPU, 128 on a GPU)")
+      ->check(CLI::Range(2, 1 << 20));
   app.add_option("--steps", options.steps, "timed steps")->check(CLI::Range(1, 1'000'000))->capture_default_str();
-  app.add_option("--warmup-steps", options.warmup_steps, "steps before these")->check(CLI::Range(0, 1'000'000))->capture_default_str();
-  app.add_option("--precision", options.precision, "arithmetic of the towers")->check(CLI::IsMember({"fp32", "bf16"}))->capture_default_str();
-  app.add_option("--device", options.device, "auto: cuda where there is a GPU")->check(CLI::IsMember({"auto", "cpu", "cuda"}))->capture_default_str();
-  app.add_option("--peak-tflops", options.peak_tflops, "the device's peak; default: measured")->check(CLI::PositiveNumber);
+  app.add_option("--warmup-steps", options.warmup_steps, "steps before these")
+      ->check(CLI::Range(0, 1'000'000))
+      ->capture_default_str();
+  app.add_option("--precision", options.precision, "arithmetic of the towers")
+      ->check(CLI::IsMember({"fp32", "bf16"}))
+      ->capture_default_str();
+  app.add_option("--device", options.device, "auto: cuda where there is a GPU")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
+      ->capture_default_str();
+  app.add_option("--peak-tflops", options.peak_tflops, "the device's peak; default: measured")
+      ->check(CLI::PositiveNumber);
   CLI11_PARSE(app, argc, argv);
   try {
     std::cout << longclip::to_json_line(longclip::bench::run(options)) << std::endl;

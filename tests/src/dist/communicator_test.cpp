@@ -24,7 +24,8 @@ constexpr int64_t kWorld = 3;
 size_t index_of(const Communicator& comm) { return static_cast<size_t>(comm.rank()); }
 
 at::Tensor unit_rows(int64_t rows, uint64_t seed) {
-  const at::Tensor x = at::randn({rows, 16}, at::detail::createCPUGenerator(seed), at::TensorOptions().dtype(at::kDouble));
+  const at::Tensor x =
+      at::randn({rows, 16}, at::detail::createCPUGenerator(seed), at::TensorOptions().dtype(at::kDouble));
   return x.div(at::linalg_vector_norm(x, 2, {1}, true));
 }
 
@@ -37,7 +38,8 @@ TEST_CASE("Communicator: rows are gathered in rank order, and the sum over ranks
   test::run_ranks(kWorld, [&](Communicator& comm) {
     const at::Tensor mine = at::full({2, 3}, comm.rank(), at::kFloat);
     gathered[index_of(comm)] = comm.all_gather_rows(mine);
-    scattered[index_of(comm)] = comm.reduce_scatter_rows(at::arange(2 * kWorld, at::kFloat).unsqueeze(1).mul(comm.rank() + 1));
+    scattered[index_of(comm)] =
+        comm.reduce_scatter_rows(at::arange(2 * kWorld, at::kFloat).unsqueeze(1).mul(comm.rank() + 1));
   });
   for (size_t rank = 0; rank < kWorld; ++rank) {
     const auto own = static_cast<int64_t>(rank);
@@ -47,7 +49,8 @@ TEST_CASE("Communicator: rows are gathered in rank order, and the sum over ranks
   }
 }
 
-TEST_CASE("Communicator: every rank learns the largest number, the means, rank 0's tensors and everybody's text", "[dist]") {
+TEST_CASE("Communicator: every rank learns the largest number, the means, rank 0's tensors and everybody's text",
+          "[dist]") {
   std::vector<int64_t> largest(kWorld);
   std::vector<std::vector<double>> means(kWorld);
   std::vector<at::Tensor> broadcast(kWorld);
@@ -64,7 +67,8 @@ TEST_CASE("Communicator: every rank learns the largest number, the means, rank 0
     broadcast[i] = tensors[0];
     text[i] = comm.broadcast(comm.rank() == 0 ? "größer\n" + long_text : "ignored");
     empty[i] = comm.broadcast(comm.rank() == 0 ? std::string() : std::string("ignored"));
-    texts[i] = comm.all_gather_text(comm.rank() == 1 ? std::string() : std::string(static_cast<size_t>(comm.rank()) + 1, 'a'));
+    texts[i] =
+        comm.all_gather_text(comm.rank() == 1 ? std::string() : std::string(static_cast<size_t>(comm.rank()) + 1, 'a'));
     comm.barrier();
   });
   for (size_t i = 0; i < kWorld; ++i) {
@@ -92,7 +96,8 @@ TEST_CASE("Communicator: a world of one sends nothing and gives back what it got
 TEST_CASE("gather_with_grad: values and gradients equal those of one process with all rows", "[dist]") {
   constexpr int64_t kRows = 4;
   const at::Tensor scale = at::scalar_tensor(2.0, at::kDouble);
-  const at::Tensor image = unit_rows(kRows * kWorld, 1).requires_grad_(true), text = unit_rows(kRows * kWorld, 2).requires_grad_(true);
+  const at::Tensor image = unit_rows(kRows * kWorld, 1).requires_grad_(true),
+                   text = unit_rows(kRows * kWorld, 2).requires_grad_(true);
   // the ranks' losses add up to kWorld times the loss over all rows
   const at::Tensor whole = contrastive_loss({image, text}, {image, text}, scale, 0, 0.1);
   whole.mul(kWorld).backward();
@@ -102,7 +107,9 @@ TEST_CASE("gather_with_grad: values and gradients equal those of one process wit
   std::vector<uint8_t> stays_undefined(kWorld);
   test::run_ranks(kWorld, [&](Communicator& comm) {
     const size_t i = index_of(comm);
-    const auto rows_of = [&](const at::Tensor& x) { return x.detach().narrow(0, comm.rank() * kRows, kRows).clone().requires_grad_(true); };
+    const auto rows_of = [&](const at::Tensor& x) {
+      return x.detach().narrow(0, comm.rank() * kRows, kRows).clone().requires_grad_(true);
+    };
     const at::Tensor my_image = rows_of(image), my_text = rows_of(text);
     const std::vector<at::Tensor> gathered = gather_with_grad({my_image, at::Tensor(), my_text}, comm);
     const at::Tensor loss = contrastive_loss({my_image, my_text}, {gathered[0], gathered[2]}, scale, comm.rank(), 0.1);

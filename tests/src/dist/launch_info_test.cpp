@@ -30,8 +30,14 @@ class LauncherVariables {
   LauncherVariables& operator=(const LauncherVariables&) = delete;
 
  private:
-  static constexpr const char* kNames[] = {"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT",
-                                           "TORCHELASTIC_USE_AGENT_STORE", "TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT"};
+  static constexpr const char* kNames[] = {"RANK",
+                                           "WORLD_SIZE",
+                                           "LOCAL_RANK",
+                                           "MASTER_ADDR",
+                                           "MASTER_PORT",
+                                           "TORCHELASTIC_USE_AGENT_STORE",
+                                           "TORCHELASTIC_RUN_ID",
+                                           "TORCHELASTIC_RESTART_COUNT"};
   std::map<std::string, std::optional<std::string>> before_;
 };
 
@@ -42,8 +48,8 @@ LaunchInfo launched_with(const std::map<std::string, std::string>& values) {
 
 /// A complete set with some variables replaced; an empty value takes a variable out.
 std::map<std::string, std::string> torchrun_set(const std::map<std::string, std::string>& changes = {}) {
-  std::map<std::string, std::string> values{{"RANK", "3"}, {"WORLD_SIZE", "8"}, {"LOCAL_RANK", "1"},
-                                            {"MASTER_ADDR", "node0"}, {"MASTER_PORT", "29400"}};
+  std::map<std::string, std::string> values{
+      {"RANK", "3"}, {"WORLD_SIZE", "8"}, {"LOCAL_RANK", "1"}, {"MASTER_ADDR", "node0"}, {"MASTER_PORT", "29400"}};
   for (const auto& [name, value] : changes) values[name] = value;
   return values;
 }
@@ -67,8 +73,9 @@ TEST_CASE("LaunchInfo: torchrun's variables are read, and its agent's store and 
   REQUIRE(plain.master_port == 29400);
   REQUIRE_FALSE(plain.agent_serves_store);
   REQUIRE(plain.log_prefix() == "[rank 3] ");
-  const LaunchInfo elastic = launched_with(torchrun_set(
-      {{"TORCHELASTIC_USE_AGENT_STORE", "True"}, {"TORCHELASTIC_RUN_ID", "job7"}, {"TORCHELASTIC_RESTART_COUNT", "2"}}));
+  const LaunchInfo elastic = launched_with(torchrun_set({{"TORCHELASTIC_USE_AGENT_STORE", "True"},
+                                                         {"TORCHELASTIC_RUN_ID", "job7"},
+                                                         {"TORCHELASTIC_RESTART_COUNT", "2"}}));
   REQUIRE(elastic.agent_serves_store);
   REQUIRE(elastic.run_id == "job7");
   REQUIRE(elastic.attempt == "2");
@@ -88,7 +95,8 @@ TEST_CASE("LaunchInfo: what is not a rank, a size or a port is named with its va
   REQUIRE_THROWS_WITH(launched_with(torchrun_set({{"RANK", "three"}})), ContainsSubstring("RANK=three"));
   REQUIRE_THROWS_WITH(launched_with(torchrun_set({{"LOCAL_RANK", "-1"}})), ContainsSubstring("LOCAL_RANK=-1"));
   REQUIRE_THROWS_WITH(launched_with(torchrun_set({{"WORLD_SIZE", "8x"}})), ContainsSubstring("WORLD_SIZE=8x"));
-  REQUIRE_THROWS_WITH(launched_with(torchrun_set({{"RANK", "8"}})), ContainsSubstring("RANK=8 must be less than WORLD_SIZE=8"));
+  REQUIRE_THROWS_WITH(launched_with(torchrun_set({{"RANK", "8"}})),
+                      ContainsSubstring("RANK=8 must be less than WORLD_SIZE=8"));
   REQUIRE_THROWS_WITH(launched_with(torchrun_set({{"MASTER_PORT", "70000"}})), ContainsSubstring("MASTER_PORT=70000"));
 }
 

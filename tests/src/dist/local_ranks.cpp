@@ -38,8 +38,8 @@ void run_ranks(int64_t world_size, const std::function<void(Communicator&)>& bod
   std::vector<std::future<void>> ranks;
   for (int64_t rank = 0; rank < world_size; ++rank) {
     ranks.push_back(std::async(std::launch::async, [&body, rank, world_size, port] {
-      Communicator comm =
-          Communicator::connect(local_launch(rank, world_size, port), {.backend = Backend::kGloo, .timeout_seconds = 60}, at::kCPU);
+      Communicator comm = Communicator::connect(local_launch(rank, world_size, port),
+                                                {.backend = Backend::kGloo, .timeout_seconds = 60}, at::kCPU);
       body(comm);
     }));
   }

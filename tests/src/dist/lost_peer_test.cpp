@@ -32,7 +32,8 @@ Communicator connect(const LaunchInfo& launch, int64_t timeout_seconds) {
 
 /// This program again, with one test case of it, as rank 1 of 2.
 pid_t spawn_rank_1(int64_t port) {
-  std::vector<std::string> variables{"RANK=1", "WORLD_SIZE=2", "LOCAL_RANK=1", "MASTER_ADDR=127.0.0.1", "MASTER_PORT=" + std::to_string(port)};
+  std::vector<std::string> variables{"RANK=1", "WORLD_SIZE=2", "LOCAL_RANK=1", "MASTER_ADDR=127.0.0.1",
+                                     "MASTER_PORT=" + std::to_string(port)};
   for (char** inherited = environ; *inherited != nullptr; ++inherited) variables.emplace_back(*inherited);
   std::vector<std::string> arguments{"longclip_dist_test", kKilledRank};
   const auto pointers = [](std::vector<std::string>& texts) {
@@ -42,7 +43,8 @@ pid_t spawn_rank_1(int64_t port) {
     return all;
   };
   pid_t child = 0;
-  const int error = posix_spawn(&child, "/proc/self/exe", nullptr, nullptr, pointers(arguments).data(), pointers(variables).data());
+  const int error =
+      posix_spawn(&child, "/proc/self/exe", nullptr, nullptr, pointers(arguments).data(), pointers(variables).data());
   if (error != 0) throw std::runtime_error("posix_spawn failed");
   return child;
 }
@@ -58,7 +60,8 @@ TEST_CASE("Communicator: a rank that never comes is a DistError that names the m
   } catch (const DistError& error) {
     message = error.what();
   }
-  REQUIRE_THAT(message, ContainsSubstring("rank 0 of 2 could not meet the others at 127.0.0.1:" + std::to_string(port)));
+  REQUIRE_THAT(message,
+               ContainsSubstring("rank 0 of 2 could not meet the others at 127.0.0.1:" + std::to_string(port)));
   REQUIRE(seconds_since(start) < 10);
 }
 
@@ -88,7 +91,9 @@ TEST_CASE("Communicator: a rank that falls silent is a DistError within the time
 TEST_CASE("GradReducer: a rank lost during the backward pass is a DistError, with and without a gather", "[dist]") {
   for (const bool gather : {false, true}) {
     const int64_t port = test::free_port();
-    const auto make_loss = [&](const at::Tensor& w, Communicator& comm) { return gather ? gather_with_grad({w}, comm)[0].sum() : w.sum(); };
+    const auto make_loss = [&](const at::Tensor& w, Communicator& comm) {
+      return gather ? gather_with_grad({w}, comm)[0].sum() : w.sum();
+    };
     auto lost = std::async(std::launch::async, [&] {
       Communicator comm = connect(test::local_launch(1, 2, port), 20);
       const at::Tensor w = at::ones({2, 3}).requires_grad_(true);
@@ -106,7 +111,8 @@ TEST_CASE("GradReducer: a rank lost during the backward pass is a DistError, wit
     } catch (const DistError& error) {
       message = error.what();
     }
-    REQUIRE_THAT(message, ContainsSubstring(gather ? "rank 0: reduce-scatter failed" : "rank 0: averaging gradients failed"));
+    REQUIRE_THAT(message,
+                 ContainsSubstring(gather ? "rank 0: reduce-scatter failed" : "rank 0: averaging gradients failed"));
   }
 }
 

@@ -93,7 +93,8 @@ RankRun train(const Task& task, Communicator& comm) {
     const LossTerms loss = rank_loss(task, model, comm);
     reducer.backward(loss.total);
     if (step == 0) run.first_grads = gradients_of(parameters, task.toy.architecture.kept_positions());
-    run.steps.push_back({loss.long_term.item<double>(), loss.short_term.item<double>(), optimizer.grad_norm(), schedule.at(step)});
+    run.steps.push_back(
+        {loss.long_term.item<double>(), loss.short_term.item<double>(), optimizer.grad_norm(), schedule.at(step)});
     optimizer.step(schedule.at(step));
   }
   for (const auto& [name, tensor] : model.weights()) run.weights[name] = tensor.clone();
@@ -141,9 +142,12 @@ void check_weights(const test::Toy& toy, const RankRun& run, const TensorMap& st
   const Comparable comparable{toy.architecture};
   for (const auto& [name, grad] : run.first_grads) {
     const at::Tensor& wanted = stored_tensor(stored, name);
-    const auto pick = [&](const at::Tensor& whole) { return without_key_bias(name, comparable.pick(name, whole, wanted)); };
+    const auto pick = [&](const at::Tensor& whole) {
+      return without_key_bias(name, comparable.pick(name, whole, wanted));
+    };
     const at::Tensor goal = without_key_bias(name, comparable.trained(name, wanted, grad.numel()));
-    const at::Tensor start = name == "logit_scale" ? at::zeros_like(goal).fill_(log_scale) : pick(toy.stretched_weights.at(name));
+    const at::Tensor start =
+        name == "logit_scale" ? at::zeros_like(goal).fill_(log_scale) : pick(toy.stretched_weights.at(name));
     const double error = pick(run.weights.at(name)).sub(goal).norm().item<double>();
     const double norm = goal.norm().item<double>(), update = goal.sub(start).norm().item<double>();
     CAPTURE(name, error, norm, update);
@@ -200,7 +204,8 @@ TEST_CASE("Two ranks: losses, averaged gradients and weights equal the original'
   }
   test::report_difference("two ranks: averaged gradients relative to the largest entry", worst_grad, 5e-5);
   REQUIRE(worst_grad <= 5e-5);
-  check_weights(toy, runs[0], read_safetensors(*folder / "toy_2rank_weights.safetensors").tensors, recipe.at("log_scale"));
+  check_weights(toy, runs[0], read_safetensors(*folder / "toy_2rank_weights.safetensors").tensors,
+                recipe.at("log_scale"));
   for (const auto& [name, weights] : runs[0].weights) {
     CAPTURE(name);
     REQUIRE(weights.equal(runs[1].weights.at(name)));  // ranks stay equal to the bit

@@ -18,7 +18,8 @@ struct Sizes {
 };
 
 at::Tensor random(const Sizes& sizes, uint64_t seed) {
-  return at::randn({sizes.rows, sizes.width}, at::detail::createCPUGenerator(seed), at::TensorOptions().dtype(at::kFloat));
+  return at::randn({sizes.rows, sizes.width}, at::detail::createCPUGenerator(seed),
+                   at::TensorOptions().dtype(at::kFloat));
 }
 
 struct Result {

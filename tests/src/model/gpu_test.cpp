@@ -45,7 +45,8 @@ std::vector<std::vector<int32_t>> random_texts(int64_t longest, uint64_t seed) {
 
 /// Pictures of 16 coloured squares: noise alone would make all image features nearly equal.
 at::Tensor random_pixels(int64_t side) {
-  const at::Tensor colours = at::randint(256, {kPairs, 4, 4, 3}, at::detail::createCPUGenerator(3), at::TensorOptions().dtype(at::kByte));
+  const at::Tensor colours =
+      at::randint(256, {kPairs, 4, 4, 3}, at::detail::createCPUGenerator(3), at::TensorOptions().dtype(at::kByte));
   return colours.repeat_interleave(side / 4, 1).repeat_interleave(side / 4, 2);
 }
 
@@ -91,7 +92,10 @@ Outcome one_step(const Arithmetic& arithmetic) {
   for (const Parameter& parameter : parameters) outcome.grads[parameter.name] = wide(parameter.tensor.grad());
   optimizer.step(kLearningRate);
   for (const Parameter& parameter : parameters) outcome.weights[parameter.name] = wide(parameter.tensor);
-  outcome.features = {{"image", wide(f.image)}, {"long", wide(f.long_text)}, {"short", wide(f.short_text)}, {"coarse", wide(f.coarse_image)}};
+  outcome.features = {{"image", wide(f.image)},
+                      {"long", wide(f.long_text)},
+                      {"short", wide(f.short_text)},
+                      {"coarse", wide(f.coarse_image)}};
   outcome.losses = {{"long", wide(loss.long_term)}, {"short", wide(loss.short_term)}};
   return outcome;
 }
@@ -117,7 +121,8 @@ Distance distance(const Outcome& got, const Outcome& wanted) {
   double error = 0, update = 0;
   const TensorMap start = random_clip_weights(small_architecture(), 1);
   for (const auto& [name, goal] : wanted.weights) {
-    d.gradients = std::max(d.gradients, largest(got.grads.at(name).sub(wanted.grads.at(name))) / largest(wanted.grads.at(name)));
+    d.gradients =
+        std::max(d.gradients, largest(got.grads.at(name).sub(wanted.grads.at(name))) / largest(wanted.grads.at(name)));
     // The gradient of a key bias is 0 in exact arithmetic, and Adam makes a full step of its noise.
     if (name.ends_with("attn.in_proj_bias")) continue;
     const at::Tensor whole = start.at(name).to(at::kDouble);
@@ -150,7 +155,8 @@ constexpr Distance kBf16{0.02, 0.01, 0.3, 0.5};
 
 }  // namespace
 
-TEST_CASE("One step on the CPU: fp32 and bf16 give float64's features, losses, gradients and weights", "[model][unit]") {
+TEST_CASE("One step on the CPU: fp32 and bf16 give float64's features, losses, gradients and weights",
+          "[model][unit]") {
   compare("CPU fp32", {at::kCPU, at::kFloat, at::kFloat}, kFp32);
   compare("CPU bf16", {at::kCPU, at::kFloat, at::kBFloat16}, kBf16);
 }
