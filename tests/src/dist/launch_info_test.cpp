@@ -33,6 +33,7 @@ class LauncherVariables {
   static constexpr const char* kNames[] = {"RANK",
                                            "WORLD_SIZE",
                                            "LOCAL_RANK",
+                                           "LOCAL_WORLD_SIZE",
                                            "MASTER_ADDR",
                                            "MASTER_PORT",
                                            "TORCHELASTIC_USE_AGENT_STORE",
