@@ -17,6 +17,14 @@ void SampleCounts::add(const Sample& sample) {
   grey16 += sample.is_grey16;
 }
 
+void SampleCounts::add(const SampleCounts& other) {
+  truncated_long += other.truncated_long;
+  truncated_short += other.truncated_short;
+  special_tokens += other.special_tokens;
+  short_from_long += other.short_from_long;
+  grey16 += other.grey16;
+}
+
 BatchLoader::BatchLoader(const PairDataset& dataset, const LoaderOptions& options)
     : dataset_(dataset), options_(options), pairs_per_rank_(dataset.order().pairs_per_rank(options.world_size)) {
   // Samples may be in work for the batch that is being put together and for the one after it.

@@ -20,6 +20,7 @@ struct SampleCounts {
   int64_t short_from_long = 0;  ///< first sentence of the long caption in place of a missing short one
   int64_t grey16 = 0;           ///< 16-bit grey pictures: values above 255 became white
   void add(const Sample& sample);
+  void add(const SampleCounts& other);
 };
 
 /// This rank's pairs of one step.

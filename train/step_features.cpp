@@ -71,8 +71,7 @@ Features StepFeatures::encode(const Part& part) const {
 
 void StepFeatures::backward(const at::Tensor& loss, GradReducer& reducer) {
   if (parts_.size() == 1) {
-    reducer.prepare({loss});
-    loss.backward();
+    reducer.backward(loss);
     return;
   }
   loss.backward();  // reaches the features, which are leaves here, and the logit scale
@@ -86,8 +85,7 @@ void StepFeatures::backward(const at::Tensor& loss, GradReducer& reducer) {
       const at::Tensor grad = (features_.*field).grad().narrow(0, part.first, part.count);
       objective = objective.add((again.*field).mul(grad).sum());
     }
-    if (i + 1 == parts_.size()) reducer.prepare({objective});
-    objective.backward();
+    i + 1 == parts_.size() ? reducer.backward(objective) : objective.backward();
   }
 }
 

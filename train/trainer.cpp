@@ -26,6 +26,7 @@ void Trainer::run() {
     if (checkpoint_due()) save();                                             // [all] agrees; rank 0 writes
   }
   if (saved_step_ != state_.step) save();                                     // last step, or a signal: never lost
+  say_counts();
   if (stop_code_ != 0) throw Stopped(stop_code_, fmt::format("stopped by a signal after step {}; the checkpoint is saved", state_.step));
 }
 

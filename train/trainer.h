@@ -57,6 +57,7 @@ class Trainer {
   bool eval_due() const;
   bool checkpoint_due();                                                              // [all]
   void say_plan() const;
+  void say_counts() const;
 
   const RunConfig config_;
   Communicator& comm_;
@@ -69,6 +70,7 @@ class Trainer {
   std::unique_ptr<BatchLoader> loader_;
   std::unique_ptr<RunLogs> logs_;              // rank 0
   std::unique_ptr<BadSampleLog> bad_samples_;  // every rank counts, rank 0 writes
+  SampleCounts counts_;  // of this rank and this process
   StepOptions step_options_;
   LrSchedule schedule_;
   int64_t total_steps_ = 0;

@@ -42,6 +42,7 @@ Json Trainer::account(const PairBatch& batch, const StepReport& report, double s
   if (!report.applied) {
     log_warning("step {}: {} is not finite, so the step was skipped ({} in a row)", state_.step, culprit(report), state_.skipped_steps_in_a_row);
   }
+  counts_.add(batch.counts);
   const auto ranks = static_cast<double>(comm_.world_size());
   const std::vector<double> means = comm_.all_reduce_mean(
       {static_cast<double>(report.num_tokens), static_cast<double>(batch.counts.truncated_long + batch.counts.truncated_short), batch.wait_seconds});
@@ -118,6 +119,18 @@ bool Trainer::checkpoint_due() {
   if (config.every_minutes == 0) return false;
   const bool time_is_up = monotonic_seconds() - saved_seconds_ >= 60.0 * static_cast<double>(config.every_minutes);
   return comm_.all_reduce_max(time_is_up) != 0;  // clocks differ: all ranks follow the first
+}
+
+void Trainer::say_counts() const {
+  const auto say = [](int64_t count, const char* what) {
+    if (count > 0) log_info("{} {}", count, what);
+  };
+  say(counts_.truncated_long, "long captions were cut to the model's positions");
+  say(counts_.truncated_short, "short captions were cut to the model's positions");
+  say(counts_.short_from_long, "rows had no short caption; the first sentence of the long one stood in");
+  say(counts_.special_tokens, "captions spell out a special token (data.special_tokens_in_text)");
+  say(counts_.grey16, "pictures have 16-bit grey: values above 255 became white");
+  say(state_.bad_samples, "rows could not be used; bad_samples.jsonl lists them");
 }
 
 void Trainer::save() {

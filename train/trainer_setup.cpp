@@ -129,6 +129,7 @@ void Trainer::restore(const std::optional<Checkpoint>& checkpoint) {
     saved_step_ = state_.step;
     optimizer_->load_state(checkpoint->optimizer);
     log_info("resuming after step {}", state_.step);
+    if (comm_.rank() == 0) set_aside_newer_checkpoints(config_.run.dir, state_.step);
   }
   const DataFingerprint now = fingerprint_of(dataset_->sources());
   const DataFingerprint before{state_.data_rows, state_.data_content};

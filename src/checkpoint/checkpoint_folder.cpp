@@ -119,6 +119,17 @@ std::optional<Checkpoint> load_newest_checkpoint(const fs::path& run_dir) {
   fail<DataError>("{}: none of the {} checkpoints can be used; the oldest: {}", run_dir.string(), candidates.size(), refused);
 }
 
+void set_aside_newer_checkpoints(const fs::path& run_dir, int64_t step) {
+  for (const fs::path& folder : list_checkpoints(run_dir)) {
+    if (step_of(folder) == step) write_file_atomically(run_dir / "checkpoints" / "latest", checkpoint_name(step) + "\n");
+    if (step_of(folder) <= step) continue;
+    const fs::path aside = folder.string() + ".set_aside";
+    fs::remove_all(aside);
+    fs::rename(folder, aside);
+    log_warning("{} belongs to the steps that this run goes back from; it is now {}", folder.filename().string(), aside.string());
+  }
+}
+
 void remove_old_checkpoints(const fs::path& run_dir, const CheckpointConfig& config) {
   const std::vector<fs::path> found = list_checkpoints(run_dir);
   const auto keep_last = static_cast<size_t>(config.keep_last);

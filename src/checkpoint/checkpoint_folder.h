@@ -35,11 +35,15 @@ Checkpoint load_checkpoint(const std::filesystem::path& folder);
 /// Complete checkpoints of a run, oldest first.
 std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path& run_dir);
 
-/// The newest checkpoint that verifies: the one that `latest` names, else the ones before it, each refused one with a
+/// The newest checkpoint that verifies: the one of the highest step, else the ones before it, each refused one with a
 /// warning that names it. Empty where there is no checkpoint; throws DataError where there are some but none verifies.
 std::optional<Checkpoint> load_newest_checkpoint(const std::filesystem::path& run_dir);
 
-/// Removes what `config` does not keep; never the one that `latest` names.
+/// When a run goes back to the checkpoint of `step`: makes `latest` name that one, and renames the newer ones to
+/// step_N.set_aside, which nothing reads or removes.
+void set_aside_newer_checkpoints(const std::filesystem::path& run_dir, int64_t step);
+
+/// Removes what `config` does not keep, oldest first; never the newest.
 void remove_old_checkpoints(const std::filesystem::path& run_dir, const CheckpointConfig& config);
 
 }  // namespace longclip

@@ -27,7 +27,8 @@ std::string found_variables() {
 int64_t number(const char* name, std::optional<int64_t> otherwise) {
   const auto value = variable(name);
   if (!value && otherwise) return *otherwise;
-  require<InputError>(value.has_value(), "the launcher's variables are incomplete: {} is missing, found {}", name, found_variables());
+  require<InputError>(value.has_value(), "the launcher's variables are incomplete: {} is missing, found {}", name,
+                      found_variables());
   int64_t result = 0;
   const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), result);
   require<InputError>(error == std::errc() && end == value->data() + value->size() && result >= 0,
@@ -42,13 +43,17 @@ LaunchInfo LaunchInfo::from_environment() {
   if (!variable("RANK") && !variable("WORLD_SIZE")) return info;
   info.rank = number("RANK", std::nullopt);
   info.world_size = number("WORLD_SIZE", std::nullopt);
-  require<InputError>(info.world_size >= 1 && info.rank < info.world_size, "RANK={} must be less than WORLD_SIZE={}", info.rank, info.world_size);
+  require<InputError>(info.world_size >= 1 && info.rank < info.world_size, "RANK={} must be less than WORLD_SIZE={}",
+                      info.rank, info.world_size);
   info.local_rank = number("LOCAL_RANK", info.world_size == 1 ? std::optional<int64_t>(0) : std::nullopt);
+  info.local_world_size = number("LOCAL_WORLD_SIZE", info.world_size);
   if (info.world_size > 1) {
-    require<InputError>(variable("MASTER_ADDR").has_value(), "the launcher's variables are incomplete: MASTER_ADDR is missing, found {}", found_variables());
+    require<InputError>(variable("MASTER_ADDR").has_value(),
+                        "the launcher's variables are incomplete: MASTER_ADDR is missing, found {}", found_variables());
     info.master_address = *variable("MASTER_ADDR");
     info.master_port = number("MASTER_PORT", std::nullopt);
-    require<InputError>(info.master_port > 0 && info.master_port < 65536, "MASTER_PORT={} is not a port", info.master_port);
+    require<InputError>(info.master_port > 0 && info.master_port < 65536, "MASTER_PORT={} is not a port",
+                        info.master_port);
   }
   info.agent_serves_store = variable("TORCHELASTIC_USE_AGENT_STORE").value_or("False") == "True";
   info.run_id = variable("TORCHELASTIC_RUN_ID").value_or("none");

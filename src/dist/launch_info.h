@@ -11,6 +11,7 @@ struct LaunchInfo {
   int64_t rank = 0;
   int64_t world_size = 1;
   int64_t local_rank = 0;
+  int64_t local_world_size = 1;  ///< ranks on this machine (LOCAL_WORLD_SIZE; all of them where it is not set)
   std::string master_address = "127.0.0.1";
   int64_t master_port = 29500;
   bool agent_serves_store = false;  ///< torchrun's agent holds the store; every rank is a client

@@ -1,7 +1,11 @@
 // train/commands/train.cpp -- longclip train CONFIG: one experiment, alone or as one rank of several.
+#include <ATen/Parallel.h>
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+#include <cstdlib>
 #include <iostream>
+#include <thread>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -18,6 +22,13 @@ struct TrainOptions {
   bool config_reference = false;
 };
 
+/// Ranks on one machine share its cores: without this each would take all of them. OMP_NUM_THREADS wins.
+void share_cores(const LaunchInfo& launch) {
+  if (launch.local_world_size == 1 || std::getenv("OMP_NUM_THREADS") != nullptr) return;
+  const auto cores = static_cast<int64_t>(std::thread::hardware_concurrency());
+  at::set_num_threads(static_cast<int>(std::max<int64_t>(1, cores / launch.local_world_size)));
+}
+
 int train(const TrainOptions& options) {
   if (options.config_reference) {
     std::cout << config_reference_markdown();
@@ -27,6 +38,7 @@ int train(const TrainOptions& options) {
   const RunConfig config = load_run_config(options.config, options.overrides);  // a bad key stops here, alike on every rank
   const LaunchInfo launch = LaunchInfo::from_environment();
   start_log(launch.log_prefix(), config.log.level);
+  share_cores(launch);
   const at::Device device = choose_device(config.run.device, launch.local_rank);
   Communicator comm = Communicator::connect(launch, config.distributed, device);
   Trainer(config, ResumeChoice::parse(options.resume), comm, device).run();
