@@ -15,8 +15,8 @@ struct DemoOptions {
   int64_t seed = 0;
   int64_t train_scenes = 16384;
   int64_t val_scenes = 500;
-  int64_t short_steps = 700;
-  int64_t long_steps = 320;
+  int64_t short_steps = 500;
+  int64_t long_steps = 350;
 };
 
 /// Recalls of one model on the held-out scenes.

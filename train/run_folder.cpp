@@ -1,6 +1,8 @@
 // train/run_folder.cpp -- see train/run_folder.h
 #include "train/run_folder.h"
 
+#include <unistd.h>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -18,13 +20,26 @@ std::string list_differences(const std::vector<ConfigDifference>& differences) {
   return text;
 }
 
-void check_same_experiment(const RunConfig& config, const Checkpoint& checkpoint) {
-  if (checkpoint.state.config_hash == config_hash(config)) return;
-  const fs::path before = config.run.dir / "config.yaml";
-  std::vector<ConfigDifference> differences;
-  if (fs::exists(before)) differences = resume_differences(load_run_config(before), config);
-  fail<InputError>("{}: holds another experiment; give run.dir another folder, or make these keys equal again:{}", config.run.dir.string(),
-                   list_differences(differences));
+/// `before` is the effective config of what was found at `place`.
+void check_same_experiment(const RunConfig& config, const RunConfig& before, const fs::path& place) {
+  if (config_hash(before) == config_hash(config)) return;
+  fail<InputError>("{}: holds another experiment; give run.dir another folder, or make these keys equal again:{}", place.string(),
+                   list_differences(resume_differences(before, config)));
+}
+
+/// The effective config that a checkpoint carries.
+RunConfig config_of(const Checkpoint& checkpoint) {
+  const fs::path copy = fs::temp_directory_path() / fmt::format("longclip_config_{}.yaml", ::getpid());
+  write_file_atomically(copy, checkpoint.config_yaml);
+  RunConfig config = load_run_config(copy);
+  fs::remove(copy);
+  return config;
+}
+
+/// What a kill inside an atomic write leaves: "config.yaml.tmp4711".
+bool is_unfinished_write(const std::string& name) {
+  const auto mark = name.rfind(".tmp");
+  return mark != std::string::npos && name.find_first_not_of("0123456789", mark + 4) == std::string::npos;
 }
 
 /// A folder with files that are not a run's is left alone.
@@ -33,7 +48,7 @@ void check_is_run_folder_or_empty(const fs::path& dir) {
   for (const auto& entry : fs::directory_iterator(dir, absent)) {
     const std::string name = entry.path().filename().string();
     const bool ours = name == "config.yaml" || name == "log.txt" || name == "metrics.jsonl" || name == "bad_samples.jsonl" || name == "tb" ||
-                      name == "checkpoints" || name == "report.html";
+                      name == "checkpoints" || name == "report.html" || is_unfinished_write(name);
     require<InputError>(ours, "{}: holds '{}', which is not of a run; give run.dir another folder", dir.string(), name);
   }
 }
@@ -66,11 +81,16 @@ std::optional<Checkpoint> find_checkpoint(const RunConfig& config, const ResumeC
   }
   if (resume.mode == ResumeChoice::Mode::kFrom) {
     Checkpoint checkpoint = load_from(resume.from);
-    check_same_experiment(config, checkpoint);
+    check_same_experiment(config, config_of(checkpoint), resume.from);
     return checkpoint;
   }
   std::optional<Checkpoint> newest = load_newest_checkpoint(config.run.dir);
-  if (newest) check_same_experiment(config, *newest);
+  const fs::path written = config.run.dir / "config.yaml";  // there from the start, before the first checkpoint
+  if (newest) {
+    check_same_experiment(config, config_of(*newest), config.run.dir);
+  } else if (fs::exists(written)) {
+    check_same_experiment(config, load_run_config(written), config.run.dir);
+  }
   return newest;
 }
 

@@ -85,4 +85,29 @@ TEST_CASE("RunLogs: lines after the checkpoint's step are dropped, half a line t
   REQUIRE_FALSE(fs::is_empty(config.run.dir / "tb"));
 }
 
+TEST_CASE("find_checkpoint: an experiment taken from another folder names the keys that differ too", "[train][unit]") {
+  const SmallRun run;
+  const fs::path folder = run.train({"run.stop_after_steps=1"});
+  const RunConfig other = run.config({"optim.lr=2e-3"}, "next");
+  REQUIRE_THROWS_WITH(find_checkpoint(other, ResumeChoice::parse(folder.string())),
+                      ContainsSubstring("optim.lr: 0.001 before, 0.002 now"));
+}
+
+TEST_CASE("find_checkpoint: what a killed write left behind does not stop a resume", "[train][unit]") {
+  const SmallRun run;
+  const fs::path folder = run.train({"run.stop_after_steps=1"});
+  for (const std::string name : {"config.yaml", "metrics.jsonl", "bad_samples.jsonl"}) {
+    test::write_text(folder / (name + ".tmp4711"), "half");
+  }
+  REQUIRE(find_checkpoint(run.config(), {})->state.step == 1);
+}
+
+TEST_CASE("find_checkpoint: another experiment that has no checkpoint yet is not started over", "[train][unit]") {
+  const SmallRun run;
+  const fs::path folder = run.train({"run.stop_after_steps=1"});
+  fs::remove_all(folder / "checkpoints");  // as after a kill before the first checkpoint
+  REQUIRE_FALSE(find_checkpoint(run.config(), {}).has_value());
+  REQUIRE_THROWS_WITH(find_checkpoint(run.config({"optim.lr=2e-3"}), {}), ContainsSubstring("optim.lr"));
+}
+
 }  // namespace longclip
