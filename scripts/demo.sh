@@ -17,4 +17,6 @@ fi
   grep -E 'LibTorch:' build/configure.log
   cmake --build build --target longclip
 )
+# On a busy machine GNU OpenMP's threads wait actively for each other and take many times longer.
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 exec "$root/build/bin/longclip" demo "$@"
