@@ -31,9 +31,6 @@ constexpr const char* kSmall = "--train-scenes 256 --short-steps 6 --long-steps 
 
 }  // namespace
 
-/// Standard error of a recall around 15 % over 500 scenes: less than that is no loss.
-constexpr double kShortNoise = 0.016;
-
 TEST_CASE("demo: fine-tuning reaches 40 % long R@1 on held-out scenes and loses nothing on short captions", "[demo][e2e]") {
   const test::TemporaryFolder folder;
   const Json demo = run_demo(folder / "demo", "");
@@ -42,7 +39,7 @@ TEST_CASE("demo: fine-tuning reaches 40 % long R@1 on held-out scenes and loses 
               << recall(demo, 0, "short", way) << " -> " << recall(demo, 2, "short", way) << std::endl;
     REQUIRE(recall(demo, 2, "long", way) >= 0.40);
     REQUIRE(recall(demo, 2, "long", way) > recall(demo, 0, "long", way));
-    REQUIRE(recall(demo, 2, "short", way) >= recall(demo, 0, "short", way) - kShortNoise);
+    REQUIRE(recall(demo, 2, "short", way) >= recall(demo, 0, "short", way));
   }
   for (const char* file : {"hf/model.safetensors", "hf/tokenizer_config.json", "longclip.pt"}) REQUIRE(std::filesystem::exists(folder / "demo" / file));
 }
