@@ -46,14 +46,26 @@ void RunSection::validate(const RejectField& reject) const {
   if (stop_after_steps && *stop_after_steps < 1) reject("stop_after_steps", "must be at least 1");
 }
 
-RunConfig load_run_config(const std::filesystem::path& file, const std::vector<std::string>& overrides) {
-  ConfigNode root = load_yaml(file);
-  for (size_t i = 0; i < overrides.size(); ++i) apply_override(root, overrides[i], static_cast<int>(i) + 1);
+namespace {
+
+RunConfig read_run_config(const ConfigNode& root) {
   RunConfig config;
   read_section(root, "", config);
   if (config.run.dir.empty())
     config.run.dir = resolve_path(std::filesystem::current_path(), std::filesystem::path("runs") / config.run.name);
   return config;
+}
+
+}  // namespace
+
+RunConfig load_run_config(const std::filesystem::path& file, const std::vector<std::string>& overrides) {
+  ConfigNode root = load_yaml(file);
+  for (size_t i = 0; i < overrides.size(); ++i) apply_override(root, overrides[i], static_cast<int>(i) + 1);
+  return read_run_config(root);
+}
+
+RunConfig parse_run_config(const std::string& yaml, const std::string& name) {
+  return read_run_config(parse_yaml(yaml, {.name = name, .folder = std::filesystem::current_path()}));
 }
 
 std::string dump_config(const RunConfig& config) { return dump_sections(config); }

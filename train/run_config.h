@@ -91,6 +91,9 @@ struct ConfigDifference {
 /// those in the file to its folder. All paths come out absolute. Throws ConfigError "FILE:LINE:COLUMN: KEY: reason".
 RunConfig load_run_config(const std::filesystem::path& file, const std::vector<std::string>& overrides = {});
 
+/// Reads an effective config from memory, as a checkpoint carries it; `name` stands in messages.
+RunConfig parse_run_config(const std::string& yaml, const std::string& name);
+
 /// The effective config: YAML with every key, which load_run_config() reads back to an equal struct.
 std::string dump_config(const RunConfig& config);
 

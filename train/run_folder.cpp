@@ -1,8 +1,6 @@
 // train/run_folder.cpp -- see train/run_folder.h
 #include "train/run_folder.h"
 
-#include <unistd.h>
-
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -25,15 +23,6 @@ void check_same_experiment(const RunConfig& config, const RunConfig& before, con
   if (config_hash(before) == config_hash(config)) return;
   fail<InputError>("{}: holds another experiment; give run.dir another folder, or make these keys equal again:{}", place.string(),
                    list_differences(resume_differences(before, config)));
-}
-
-/// The effective config that a checkpoint carries.
-RunConfig config_of(const Checkpoint& checkpoint) {
-  const fs::path copy = fs::temp_directory_path() / fmt::format("longclip_config_{}.yaml", ::getpid());
-  write_file_atomically(copy, checkpoint.config_yaml);
-  RunConfig config = load_run_config(copy);
-  fs::remove(copy);
-  return config;
 }
 
 /// What a kill inside an atomic write leaves: "config.yaml.tmp4711".
@@ -81,13 +70,13 @@ std::optional<Checkpoint> find_checkpoint(const RunConfig& config, const ResumeC
   }
   if (resume.mode == ResumeChoice::Mode::kFrom) {
     Checkpoint checkpoint = load_from(resume.from);
-    check_same_experiment(config, config_of(checkpoint), resume.from);
+    check_same_experiment(config, parse_run_config(checkpoint.config_yaml, "config.yaml of the checkpoint"), resume.from);
     return checkpoint;
   }
   std::optional<Checkpoint> newest = load_newest_checkpoint(config.run.dir);
   const fs::path written = config.run.dir / "config.yaml";  // there from the start, before the first checkpoint
   if (newest) {
-    check_same_experiment(config, config_of(*newest), config.run.dir);
+    check_same_experiment(config, parse_run_config(newest->config_yaml, "config.yaml of the checkpoint"), config.run.dir);
   } else if (fs::exists(written)) {
     check_same_experiment(config, load_run_config(written), config.run.dir);
   }
