@@ -43,6 +43,7 @@ void start_log(const std::string& rank_prefix, LogLevel level) {
 void add_log_file(const std::filesystem::path& file) {
   auto sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file.string());
   sink->set_pattern("%Y-%m-%d " + g_pattern);
+  logger().sinks().resize(1);  // the terminal; one process may run several trainings one after another
   logger().sinks().push_back(sink);
 }
 

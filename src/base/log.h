@@ -13,7 +13,7 @@ enum class LogLevel { kDebug, kInfo, kWarning, kError };
 
 /// Starts logging on stderr. `rank_prefix` is "" for one process, else for example "[rank 3] ".
 void start_log(const std::string& rank_prefix, LogLevel level);
-/// Sends every later line to `file` too (appended).
+/// Sends every later line to `file` too (appended), in place of the file of an earlier call.
 void add_log_file(const std::filesystem::path& file);
 /// Writes one line.
 void write_log(LogLevel level, const std::string& line);
