@@ -1,31 +1,19 @@
-// dist/communicator.cpp -- TCPStore, one process group, and the few collectives a run needs.
+// dist/communicator.cpp -- one process group, and the few collectives a run needs.
 #include "dist/communicator.h"
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
-#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
-#include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include <cstring>
 
 #include "base/error.h"
 #include "dist/backends.h"
+#include "dist/rendezvous.h"
 
 namespace longclip {
 namespace {
-
-c10::intrusive_ptr<c10d::Store> meet(const LaunchInfo& launch, std::chrono::milliseconds timeout) {
-  c10d::TCPStoreOptions options;
-  options.port = static_cast<uint16_t>(launch.master_port);
-  options.isServer = !launch.agent_serves_store && launch.rank == 0;
-  options.timeout = timeout;
-  if (!launch.agent_serves_store) options.numWorkers = static_cast<size_t>(launch.world_size);
-  auto store = c10::make_intrusive<c10d::TCPStore>(launch.master_address, options);
-  // torchrun keeps one store over restarts: without a prefix a late rank meets its dead predecessor's address.
-  return c10::make_intrusive<c10d::PrefixStore>("longclip/" + launch.run_id + "/attempt_" + launch.attempt, store);
-}
 
 [[noreturn]] void fail_to_meet(const LaunchInfo& launch, const char* reason) {
   fail<DistError>("rank {} of {} could not meet the others at {}:{}: {}", launch.rank, launch.world_size,
@@ -58,7 +46,7 @@ Communicator Communicator::connect(const LaunchInfo& launch, const DistributedCo
                       nccl ? "nccl" : "gloo", nccl ? "a GPU" : "the CPU", device.str());
   const std::chrono::milliseconds timeout = std::chrono::seconds(config.timeout_seconds);
   try {
-    state->store = meet(launch, timeout);
+    state->store = connect_store(launch, timeout);
     const BackendRequest request{state->store, launch, timeout};
 #ifdef LONGCLIP_WITH_CUDA
     state->backend = nccl ? make_nccl_backend(request) : make_gloo_backend(request);
