@@ -103,4 +103,10 @@ void RunLogs::write_step(const Json& metrics) {
   if (due(metrics, config_)) log_info("{}", line);
 }
 
+std::vector<AppendFile*> RunLogs::files() {
+  std::vector<AppendFile*> files{&metrics_.file()};
+  if (tensorboard_) files.push_back(&tensorboard_->file());
+  return files;
+}
+
 }  // namespace longclip

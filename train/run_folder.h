@@ -34,6 +34,8 @@ class RunLogs {
   RunLogs(const RunConfig& config, int64_t completed_steps);
   /// One line of metrics.jsonl, its numbers as TensorBoard scalars, and a line on the terminal when one is due.
   void write_step(const Json& metrics);
+  /// Those that hold back what a full disk does not take.
+  std::vector<AppendFile*> files();
 
  private:
   LogConfig config_;

@@ -15,6 +15,7 @@
 #include "optim/lr_schedule.h"
 #include "train/run_config.h"
 #include "train/run_folder.h"
+#include "train/run_saver.h"
 #include "train/step_features.h"
 
 namespace longclip {
@@ -51,7 +52,11 @@ class Trainer {
   void check_limits(const PairBatch& batch, const StepReport& report);                 // [all]
   PairBatch next_batch();
   Json evaluate();                                                                    // [all]
+  void start_saver(bool resumed);
+  Checkpoint checkpoint();
   void save();
+  void save_last();                                                                   // [all]
+  void save_before(const std::exception& error);
   void restore(const std::optional<Checkpoint>& checkpoint);
   bool stop_agreed();                                                                 // [all]
   bool eval_due() const;
@@ -75,9 +80,8 @@ class Trainer {
   LrSchedule schedule_;
   int64_t total_steps_ = 0;
   int64_t last_step_ = 0;    // total_steps_, or run.stop_after_steps
-  int64_t saved_step_ = -1;  // of the newest checkpoint
-  double saved_seconds_ = 0;
   int stop_code_ = 0;
+  std::unique_ptr<RunSaver> saver_;  // rank 0; last, because it uses what is above
 };
 
 /// The device that run.device asks for, and this rank's GPU. Throws InputError where there is none.

@@ -12,6 +12,8 @@
 namespace longclip {
 namespace {
 
+const std::string kRankZeroFailed = "rank 0 could not write a file of the run; its message says which";
+
 /// Bad rows of all ranks in the order of their positions, on every rank. Collective.
 std::vector<BadRow> gather_bad_rows(const std::vector<BadRow>& mine, Communicator& comm) {
   if (comm.world_size() == 1) return mine;
@@ -61,6 +63,7 @@ Json Trainer::account(const PairBatch& batch, const StepReport& report, double s
           {"pairs_per_second", static_cast<double>(pairs) / step_seconds},
           {"step_seconds", step_seconds},
           {"data_wait_seconds", means[2]},
+          {"checkpoint_stall_seconds", saver_ ? saver_->take_stall_seconds() : 0.0},
           {"tokens", std::llround(means[0] * ranks)},
           {"truncated", std::llround(means[1] * ranks)}};
 }
@@ -68,8 +71,8 @@ Json Trainer::account(const PairBatch& batch, const StepReport& report, double s
 PairBatch Trainer::next_batch() {
   try {
     return loader_->next();
-  } catch (const InputError&) {  // a bad row under on_bad_sample: fail ends the run, but loses no step
-    if (saved_step_ != state_.step) save();
+  } catch (const InputError& error) {  // a bad row under on_bad_sample: fail ends the run, but loses no step
+    save_before(error);
     throw;
   }
 }
@@ -78,15 +81,17 @@ void Trainer::check_limits(const PairBatch& batch, const StepReport& report) {
   try {
     bad_samples_->add(gather_bad_rows(batch.skipped, comm_));
     state_.bad_samples = bad_samples_->count();
-  } catch (const InputError&) {  // more than data.max_bad_fraction
+  } catch (const InputError& error) {  // more than data.max_bad_fraction
     state_.bad_samples = bad_samples_->count();
-    save();
+    save_before(error);
     throw;
   }
   if (state_.skipped_steps_in_a_row < config_.optim.max_skipped_steps) return;
-  save();  // the weights are those of the last good step
-  fail<std::runtime_error>("step {}: {} was not finite for {} steps in a row (optim.max_skipped_steps); the weights before them are saved",
-                           state_.step, culprit(report), state_.skipped_steps_in_a_row);
+  const std::runtime_error error(
+      fmt::format("step {}: {} was not finite for {} steps in a row (optim.max_skipped_steps); the weights before them are saved",
+                  state_.step, culprit(report), state_.skipped_steps_in_a_row));
+  save_before(error);  // the weights are those of the last good step
+  throw error;
 }
 
 bool Trainer::stop_agreed() {
@@ -114,11 +119,10 @@ Json Trainer::evaluate() {
 }
 
 bool Trainer::checkpoint_due() {
-  const CheckpointConfig& config = config_.checkpoint;
-  if (config.every_steps > 0 && state_.step % config.every_steps == 0) return true;
-  if (config.every_minutes == 0) return false;
-  const bool time_is_up = monotonic_seconds() - saved_seconds_ >= 60.0 * static_cast<double>(config.every_minutes);
-  return comm_.all_reduce_max(time_is_up) != 0;  // clocks differ: all ranks follow the first
+  const SaveVerdict mine = saver_ ? saver_->verdict(state_.step) : SaveVerdict::kNothing;  // of rank 0, for all ranks
+  const auto agreed = static_cast<SaveVerdict>(comm_.all_reduce_max(static_cast<int64_t>(mine)));
+  if (agreed == SaveVerdict::kFail) fail<std::runtime_error>("{}", saver_ ? saver_->failure() : kRankZeroFailed);
+  return agreed == SaveVerdict::kSave;
 }
 
 void Trainer::say_counts() const {
@@ -133,18 +137,46 @@ void Trainer::say_counts() const {
   say(state_.bad_samples, "rows could not be used; bad_samples.jsonl lists them");
 }
 
+void Trainer::start_saver(bool resumed) {
+  if (comm_.rank() != 0) return;
+  std::vector<AppendFile*> files = logs_->files();
+  files.push_back(bad_samples_->file());
+  saver_ = std::make_unique<RunSaver>(config_.run.dir, config_.checkpoint,
+                                      RunSaver::Content{.checkpoint = [this] { return checkpoint(); }, .files = std::move(files)},
+                                      /*saved_step=*/resumed ? state_.step : -1);
+}
+
+/// What a checkpoint of this moment holds. The tensors are the live ones, but for the folded positions (a new tensor, small).
+Checkpoint Trainer::checkpoint() {
+  return {.model = model_.weights(),
+          .architecture = to_json(model_.architecture()),
+          .optimizer = optimizer_->state(),
+          .state = state_,
+          .config_yaml = dump_config(config_)};
+}
+
 void Trainer::save() {
-  if (comm_.rank() == 0) {
-    save_checkpoint(config_.run.dir, {.model = model_.weights(),
-                                      .architecture = to_json(model_.architecture()),
-                                      .optimizer = optimizer_->state(),
-                                      .state = state_,
-                                      .config_yaml = dump_config(config_)});
-    remove_old_checkpoints(config_.run.dir, config_.checkpoint);
-    log_info("saved the checkpoint of step {}", state_.step);
+  if (saver_) saver_->save();
+}
+
+void Trainer::save_last() {
+  std::string problem;
+  try {
+    if (saver_) saver_->finish(state_.step);
+  } catch (const std::exception& error) {
+    problem = error.what();
   }
-  saved_step_ = state_.step;
-  saved_seconds_ = monotonic_seconds();
+  const bool failed = comm_.all_reduce_max(!problem.empty()) != 0;
+  require<std::runtime_error>(!failed, "{}", saver_ ? problem : kRankZeroFailed);
+}
+
+/// Before `error` ends the run. Not collective: it may have come to one rank alone.
+void Trainer::save_before(const std::exception& error) {
+  try {
+    if (saver_) saver_->finish(state_.step);
+  } catch (const std::exception& problem) {
+    fail<std::runtime_error>("{}; and {}", error.what(), problem.what());
+  }
 }
 
 }  // namespace longclip
