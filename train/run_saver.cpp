@@ -57,10 +57,12 @@ void RunSaver::save() {
   saved_seconds_ = began;
   retry_seconds_.reset();
   writer_.start(std::move(checkpoint));
+  copying_ = true;
   stall_seconds_ += monotonic_seconds() - began;
 }
 
 void RunSaver::before_update() {
+  if (!std::exchange(copying_, false)) return;
   const double began = monotonic_seconds();
   writer_.wait_for_snapshot();
   stall_seconds_ += monotonic_seconds() - began;

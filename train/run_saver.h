@@ -52,6 +52,7 @@ class RunSaver {
   int64_t saved_step_;                    // of the newest checkpoint that is written or in work
   double saved_seconds_;                  // when that began
   std::optional<double> retry_seconds_;   // when a failed one is tried again
+  bool copying_ = false;                  // before_update() was not called since
   double stall_seconds_ = 0;
   std::string failure_;
   CheckpointWriter writer_;
