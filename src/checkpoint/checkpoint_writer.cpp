@@ -7,10 +7,37 @@
 #include "base/progress.h"
 
 namespace longclip {
+namespace {
+
+int64_t bytes_of(const TensorMap& tensors) {
+  int64_t bytes = 0;
+  for (const auto& [name, tensor] : tensors) bytes += static_cast<int64_t>(tensor.nbytes());
+  return bytes;
+}
+
+}  // namespace
+
+CheckpointWriter::Copy::Copy(const Checkpoint& like) : model(like.model), optimizer(like.optimizer) {
+  checkpoint.model = model.tensors();
+  checkpoint.optimizer = optimizer.tensors();
+}
+
+void CheckpointWriter::Copy::begin(Checkpoint live) {
+  model.begin(std::move(live.model));
+  optimizer.begin(std::move(live.optimizer));
+  checkpoint.architecture = std::move(live.architecture);
+  checkpoint.state = std::move(live.state);
+  checkpoint.config_yaml = std::move(live.config_yaml);
+}
+
+void CheckpointWriter::Copy::finish() {
+  model.copy();
+  optimizer.copy();
+}
 
 CheckpointWriter::CheckpointWriter(std::filesystem::path run_dir, CheckpointConfig config, const Checkpoint& like)
     : run_dir_(std::move(run_dir)), config_(config) {
-  log_info("checkpoints are copied before they are written: {} MiB of memory for the copy", tensor_bytes(like) >> 20);
+  log_info("checkpoints are copied before they are written: {} MiB of memory for the copy", (bytes_of(like.model) + bytes_of(like.optimizer)) >> 20);
   thread_ = std::thread(&CheckpointWriter::work, this, like);
 }
 
@@ -25,8 +52,8 @@ CheckpointWriter::~CheckpointWriter() {
 
 void CheckpointWriter::start(Checkpoint live) {
   wait_until_idle();
-  if (!snapshot_) snapshot_.emplace(live);  // there was no memory at the beginning
-  snapshot_->begin(std::move(live));
+  if (!copy_) copy_.emplace(live);  // there was no memory at the beginning
+  copy_->begin(std::move(live));
   enter(Phase::kCopy);
 }
 
@@ -64,7 +91,7 @@ void CheckpointWriter::work(Checkpoint like) {
 
 void CheckpointWriter::prepare(const Checkpoint& like) {
   try {
-    snapshot_.emplace(like);
+    copy_.emplace(like);
     remove_unfinished_checkpoints(run_dir_);
   } catch (const std::exception& error) {
     log_warning("the first checkpoint may take longer: {}", error.what());
@@ -79,13 +106,13 @@ bool CheckpointWriter::wait_for_request() {
 }
 
 void CheckpointWriter::write_one() {
-  const int64_t step = snapshot_->content().state.step;
+  const int64_t step = copy_->checkpoint.state.step;
   try {
     const double began = monotonic_seconds();
-    snapshot_->copy();
+    copy_->finish();
     const double copied = monotonic_seconds();
     enter(Phase::kWrite);
-    save_checkpoint(run_dir_, snapshot_->content());
+    save_checkpoint(run_dir_, copy_->checkpoint);
     log_info("saved the checkpoint of step {}: copied in {:.2f} s, written in {:.2f} s", step, copied - began, monotonic_seconds() - copied);
     remove_old_checkpoints(run_dir_, config_);
   } catch (const std::exception& error) {

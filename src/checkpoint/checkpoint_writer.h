@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "checkpoint/checkpoint_folder.h"
-#include "checkpoint/snapshot.h"
+#include "tensors/snapshot.h"
 
 namespace longclip {
 
@@ -39,6 +39,14 @@ class CheckpointWriter {
   std::optional<WriteFailure> take_failure();
 
  private:
+  /// Memory for one checkpoint.
+  struct Copy {
+    explicit Copy(const Checkpoint& like);
+    void begin(Checkpoint live);
+    void finish();
+    Snapshot model, optimizer;
+    Checkpoint checkpoint;  // its tensors are those of the snapshots
+  };
   enum class Phase { kAllocate, kIdle, kCopy, kWrite };
   void work(Checkpoint like);
   void prepare(const Checkpoint& like);
@@ -48,8 +56,8 @@ class CheckpointWriter {
 
   const std::filesystem::path run_dir_;
   const CheckpointConfig config_;
-  std::optional<Snapshot> snapshot_;  // the other thread's while idle, else this thread's
-  std::mutex mutex_;                  // guards phase_, failure_ and ending_
+  std::optional<Copy> copy_;  // the thread's, but while idle
+  std::mutex mutex_;          // guards phase_, failure_ and ending_
   std::condition_variable changed_;
   Phase phase_ = Phase::kAllocate;
   std::optional<WriteFailure> failure_;

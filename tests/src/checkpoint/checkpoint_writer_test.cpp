@@ -4,7 +4,6 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/full.h>
 
-#include "base/error.h"
 #include "support/file_size_limit.h"
 #include "support/reference_data.h"
 
@@ -115,31 +114,6 @@ TEST_CASE("CheckpointWriter: removes old checkpoints, and first what a kill left
   writer.wait_until_idle();
   REQUIRE(list_checkpoints(run.path()).size() == 1);
   REQUIRE(load_newest_checkpoint(run.path())->state.step == 4);
-}
-
-TEST_CASE("Snapshot: its memory is allocated once", "[checkpoint][unit]") {
-  Snapshot snapshot(checkpoint_of(0));
-  const void* const weight = snapshot.content().model.at("weight").const_data_ptr();
-  const void* const moment = snapshot.content().optimizer.at("exp_avg.weight").const_data_ptr();
-  for (const int64_t step : {2, 4}) {
-    snapshot.begin(checkpoint_of(step));
-    snapshot.copy();
-    REQUIRE(snapshot.content().state.step == step);
-    REQUIRE(snapshot.content().model.size() == 3);
-    for (const auto& [name, tensor] : checkpoint_of(step).model) REQUIRE(snapshot.content().model.at(name).equal(tensor));
-    REQUIRE(snapshot.content().model.at("weight").const_data_ptr() == weight);
-    REQUIRE(snapshot.content().optimizer.at("exp_avg.weight").const_data_ptr() == moment);
-  }
-  REQUIRE(tensor_bytes(checkpoint_of(0)) == 4 * (2 * kRows * 3 + 6 + 1 + 1));
-}
-
-TEST_CASE("Snapshot: tensors that it has no memory for are an error that names one", "[checkpoint][unit]") {
-  Snapshot snapshot(checkpoint_of(0));
-  Checkpoint other = checkpoint_of(2);
-  other.model["weight"] = at::full({3, kRows}, 1, at::kFloat);
-  REQUIRE_THROWS_WITH(snapshot.begin(other), ContainsSubstring("'weight' [3, 50000]"));
-  other.model.erase("weight");
-  REQUIRE_THROWS_AS(snapshot.begin(other), ShapeError);
 }
 
 }  // namespace longclip

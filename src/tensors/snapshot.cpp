@@ -1,6 +1,6 @@
-// checkpoint/snapshot.cpp -- memcpy on a CPU; on a GPU asynchronous copies in a stream of their own.
+// tensors/snapshot.cpp -- memcpy on a CPU; on a GPU asynchronous copies in a stream of their own.
 // Only c10's device-independent streams and events are used, so that one source serves builds with and without CUDA.
-#include "checkpoint/snapshot.h"
+#include "tensors/snapshot.h"
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
@@ -23,12 +23,6 @@ at::Tensor buffer_like(const at::Tensor& tensor) {
   return buffer;
 }
 
-TensorMap buffers_like(const TensorMap& tensors) {
-  TensorMap buffers;
-  for (const auto& [name, tensor] : tensors) buffers.emplace(name, buffer_like(tensor));
-  return buffers;
-}
-
 /// Not copy_: it would start a second team of OpenMP threads beside that of the training.
 void copy_tensor(const at::Tensor& from, at::Tensor& to) {
   if (from.is_cuda()) {
@@ -36,10 +30,6 @@ void copy_tensor(const at::Tensor& from, at::Tensor& to) {
   } else if (from.nbytes() > 0) {
     std::memcpy(to.mutable_data_ptr(), from.contiguous().const_data_ptr(), to.nbytes());
   }
-}
-
-void copy_tensors(const TensorMap& from, TensorMap& to) {
-  for (const auto& [name, tensor] : from) copy_tensor(tensor, to.at(name));
 }
 
 void check_alike(const TensorMap& live, const TensorMap& buffers) {
@@ -51,45 +41,30 @@ void check_alike(const TensorMap& live, const TensorMap& buffers) {
   }
 }
 
-int64_t bytes_of(const TensorMap& tensors) {
-  int64_t bytes = 0;
-  for (const auto& [name, tensor] : tensors) bytes += static_cast<int64_t>(tensor.nbytes());
-  return bytes;
-}
-
 }  // namespace
 
 struct Snapshot::Source {
-  TensorMap model, optimizer;
+  TensorMap tensors;
   std::optional<c10::Event> ready;  // GPU: the tensors have their values
   std::optional<c10::Stream> copies;
 };
 
-Snapshot::Snapshot(const Checkpoint& like) {
-  content_.model = buffers_like(like.model);
-  content_.optimizer = buffers_like(like.optimizer);
+Snapshot::Snapshot(const TensorMap& like) {
+  for (const auto& [name, tensor] : like) copies_.emplace(name, buffer_like(tensor));
 }
 
 Snapshot::~Snapshot() = default;
 
-void Snapshot::begin(Checkpoint live) {
-  check_alike(live.model, content_.model);
-  check_alike(live.optimizer, content_.optimizer);
-  auto source = std::make_unique<Source>();
-  source->model.swap(live.model);
-  source->optimizer.swap(live.optimizer);
-  const bool on_gpu = !source->model.empty() && source->model.begin()->second.is_cuda();
-  if (on_gpu) {
-    const at::Device device = source->model.begin()->second.device();
-    const c10::impl::VirtualGuardImpl streams(device.type());
-    source->ready.emplace(device.type());
-    source->ready->record(streams.getStream(device));
-    source->copies = streams.getStreamFromGlobalPool(device);
-  }
-  content_.architecture = std::move(live.architecture);
-  content_.state = std::move(live.state);
-  content_.config_yaml = std::move(live.config_yaml);
-  source_ = std::move(source);
+void Snapshot::begin(TensorMap live) {
+  check_alike(live, copies_);
+  source_ = std::make_unique<Source>();
+  source_->tensors = std::move(live);
+  if (source_->tensors.empty() || !source_->tensors.begin()->second.is_cuda()) return;
+  const at::Device device = source_->tensors.begin()->second.device();
+  const c10::impl::VirtualGuardImpl streams(device.type());
+  source_->ready.emplace(device.type());
+  source_->ready->record(streams.getStream(device));
+  source_->copies = streams.getStreamFromGlobalPool(device);
 }
 
 void Snapshot::copy() {
@@ -100,11 +75,8 @@ void Snapshot::copy() {
     in_own_stream.emplace(*source->copies);
     source->ready->block(*source->copies);
   }
-  copy_tensors(source->model, content_.model);
-  copy_tensors(source->optimizer, content_.optimizer);
+  for (const auto& [name, tensor] : source->tensors) copy_tensor(tensor, copies_.at(name));
   if (source->copies) source->copies->synchronize();
 }
-
-int64_t tensor_bytes(const Checkpoint& checkpoint) { return bytes_of(checkpoint.model) + bytes_of(checkpoint.optimizer); }
 
 }  // namespace longclip
