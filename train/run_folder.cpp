@@ -36,7 +36,7 @@ void check_is_run_folder_or_empty(const fs::path& dir) {
   std::error_code absent;
   for (const auto& entry : fs::directory_iterator(dir, absent)) {
     const std::string name = entry.path().filename().string();
-    const bool ours = name == "config.yaml" || name == "log.txt" || name == "metrics.jsonl" || name == "bad_samples.jsonl" || name == "tb" ||
+    const bool ours = name == "config.yaml" || name == "log.txt" || name == "metrics.jsonl" || name == "bad_samples.jsonl" || name == "row_ids.jsonl" || name == "tb" ||
                       name == "checkpoints" || name == "report.html" || is_unfinished_write(name);
     require<InputError>(ours, "{}: holds '{}', which is not of a run; give run.dir another folder", dir.string(), name);
   }
@@ -88,11 +88,14 @@ RunLogs::RunLogs(const RunConfig& config, int64_t completed_steps)
   write_file_atomically(config.run.dir / "config.yaml", dump_config(config));
   add_log_file(config.run.dir / "log.txt");
   metrics_.drop_after(completed_steps);
+  last_step_ = completed_steps;
+  if (config.log.row_ids) row_ids_.emplace(config.run.dir / "row_ids.jsonl").drop_after(completed_steps);
   if (config.log.tensorboard) tensorboard_.emplace(config.run.dir / "tb", completed_steps);
 }
 
 void RunLogs::write_step(const Json& metrics) {
   metrics_.append(metrics);
+  last_step_ = metrics.at("step").get<int64_t>();
   Scalars scalars;
   std::string line;
   for (const auto& [key, value] : metrics.items()) {

@@ -34,11 +34,17 @@ class RunLogs {
   RunLogs(const RunConfig& config, int64_t completed_steps);
   /// One line of metrics.jsonl, its numbers as TensorBoard scalars, and a line on the terminal when one is due.
   void write_step(const Json& metrics);
+  /// One line of row_ids.jsonl (log.row_ids): {"step", "rows": [[source, row], ...]}.
+  void write_row_ids(const Json& rows) { row_ids_->append(rows); }
+  /// The step of the newest line of metrics.jsonl.
+  int64_t last_step() const { return last_step_; }
 
  private:
   LogConfig config_;
   MetricsLog metrics_;
+  std::optional<MetricsLog> row_ids_;  // log.row_ids
   std::optional<TensorBoardWriter> tensorboard_;
+  int64_t last_step_ = 0;
 };
 
 }  // namespace longclip
