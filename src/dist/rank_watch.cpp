@@ -40,6 +40,8 @@ struct Sign {
   }
 };
 
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
 std::string to_text(const Sign& sign) { return Json{sign.count, sign.step, sign.collectives, sign.collective}.dump(); }
 
 Sign parse_sign(const std::string& text) {
@@ -211,7 +213,7 @@ void RankWatch::leave_signs(State& state) {
     try {
       state.round(explaining_since);
     } catch (const std::exception& failure) {  // the store is gone
-      error = failure.what();
+      error = first_line(failure.what());        // without c10's stack trace
     }
     std::unique_lock lock(state.mutex);
     state.store_error = error;
@@ -265,13 +267,13 @@ RankWatch::Inside::~Inside() {
 
 std::string RankWatch::explain(const std::string& reason) {
   std::unique_lock lock(state_->mutex);
-  const std::string place = state_->own.place();
+  const std::string place = Sign{.step = state_->own.step, .collective = ""}.place();  // the caller names the collective
   state_->explaining = true;
   const Seconds patience = (kSilentSigns + 3) * state_->interval + Seconds(1);
   state_->changed.wait_for(lock, patience, [&] { return state_->lost || !state_->store_error.empty(); });
   const std::string cause = state_->lost.value_or(fmt::format("{} does not answer{}", state_->options.store_name,
                                                              state_->store_error.empty() ? "" : " (" + state_->store_error + ")"));
-  return fmt::format("{}: {}: {}", place, cause, reason);
+  return fmt::format("{}: {}: {}", place, cause, first_line(reason));
 }
 
 void RankWatch::say_farewell(const std::string& reason) {
