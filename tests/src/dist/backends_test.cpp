@@ -101,7 +101,7 @@ TEST_CASE("NCCL: the loaded library is the one whose header the program was buil
 TEST_CASE("NCCL: the gather's gradient and the averaged gradients are exact on one rank, and on two where two cards are", "[.gpu]") {
   REQUIRE(c10::cuda::device_count() >= 1);
   check_exact(Backend::kNccl, 1);
-  if (c10::cuda::device_count() < 2) return test::say_skipped("two ranks over NCCL: one card is here");
+  if (c10::cuda::device_count() < 2) return test::say_skipped("two ranks over NCCL", "a second card");
   check_exact(Backend::kNccl, 2);
 }
 
