@@ -36,7 +36,7 @@ void check_is_run_folder_or_empty(const fs::path& dir) {
   std::error_code absent;
   for (const auto& entry : fs::directory_iterator(dir, absent)) {
     const std::string name = entry.path().filename().string();
-    const bool ours = name == "config.yaml" || name == "log.txt" || name == "metrics.jsonl" || name == "bad_samples.jsonl" || name == "tb" ||
+    const bool ours = name == "config.yaml" || name == "log.txt" || name == "metrics.jsonl" || name == "bad_samples.jsonl" || name == "row_ids.jsonl" || name == "tb" ||
                       name == "checkpoints" || name == "report.html" || is_unfinished_write(name);
     require<InputError>(ours, "{}: holds '{}', which is not of a run; give run.dir another folder", dir.string(), name);
   }
@@ -56,7 +56,6 @@ bool due(const Json& metrics, const LogConfig& config) { return metrics.at("step
 ResumeChoice ResumeChoice::parse(const std::string& text) {
   if (text == "auto") return {};
   if (text == "never") return {.mode = Mode::kNever, .from = {}};
-  require<InputError>(fs::is_directory(text), "--resume {}: is neither auto, never, nor a folder that exists", text);
   return {.mode = Mode::kFrom, .from = text};
 }
 
@@ -69,6 +68,7 @@ std::optional<Checkpoint> find_checkpoint(const RunConfig& config, const ResumeC
     return std::nullopt;
   }
   if (resume.mode == ResumeChoice::Mode::kFrom) {
+    require<InputError>(fs::is_directory(resume.from), "--resume {}: is neither auto, never, nor a folder that exists", resume.from.string());
     Checkpoint checkpoint = load_from(resume.from);
     check_same_experiment(config, parse_run_config(checkpoint.config_yaml, "config.yaml of the checkpoint"), resume.from);
     return checkpoint;
@@ -88,11 +88,14 @@ RunLogs::RunLogs(const RunConfig& config, int64_t completed_steps)
   write_file_atomically(config.run.dir / "config.yaml", dump_config(config));
   add_log_file(config.run.dir / "log.txt");
   metrics_.drop_after(completed_steps);
+  last_step_ = completed_steps;
+  if (config.log.row_ids) row_ids_.emplace(config.run.dir / "row_ids.jsonl").drop_after(completed_steps);
   if (config.log.tensorboard) tensorboard_.emplace(config.run.dir / "tb", completed_steps);
 }
 
 void RunLogs::write_step(const Json& metrics) {
   metrics_.append(metrics);
+  last_step_ = metrics.at("step").get<int64_t>();
   Scalars scalars;
   std::string line;
   for (const auto& [key, value] : metrics.items()) {
@@ -105,6 +108,7 @@ void RunLogs::write_step(const Json& metrics) {
 
 std::vector<AppendFile*> RunLogs::files() {
   std::vector<AppendFile*> files{&metrics_.file()};
+  if (row_ids_) files.push_back(&row_ids_->file());
   if (tensorboard_) files.push_back(&tensorboard_->file());
   return files;
 }

@@ -92,7 +92,6 @@ void RunSaver::finish(int64_t step) {
   }
 }
 
-/// Empty, or what could not be written.
 std::string RunSaver::try_to_finish(int64_t step) {
   if (saved_step_ != step) save();
   writer_.wait_until_idle();

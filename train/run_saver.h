@@ -24,7 +24,7 @@ class RunSaver {
   /// `saved_step`: of the checkpoint that the run continues from, or -1. REQUIRES: the files outlive it.
   RunSaver(std::filesystem::path run_dir, const CheckpointConfig& config, Content content, int64_t saved_step);
 
-  /// After `step` steps. Logs a write that failed meanwhile; kFail (and failure()) where checkpoint.on_error wants that.
+  /// For the end of step `step`. Logs a write that failed meanwhile; kFail (and failure()) where checkpoint.on_error wants that.
   SaveVerdict verdict(int64_t step);
   /// Why the verdict was kFail.
   const std::string& failure() const { return failure_; }
@@ -36,6 +36,10 @@ class RunSaver {
   /// Returns when a checkpoint of `step`, which is now, and all lines are on disk; tries a few times under `retry`. Throws
   /// std::runtime_error that names the file that cannot be written and the newest checkpoint that is intact.
   void finish(int64_t step);
+  /// One try of finish(). Empty, or what could not be written.
+  std::string try_to_finish(int64_t step);
+  /// Of the newest checkpoint that is written or in work, or -1.
+  int64_t saved_step() const { return saved_step_; }
 
   /// Seconds that save() and before_update() took since the last call.
   double take_stall_seconds();
@@ -43,7 +47,6 @@ class RunSaver {
  private:
   bool due(int64_t step) const;
   void note(const std::optional<WriteFailure>& failure);
-  std::string try_to_finish(int64_t step);
   std::string describe(const WriteFailure& failure) const;
 
   const std::filesystem::path run_dir_;

@@ -15,22 +15,24 @@
 namespace longclip {
 
 void Trainer::run() {
-  while (state_.step < last_step_ && !stop_agreed()) {                        // [all]
+  while (state_.step < last_step_ && stop_code_ == 0) {
     const double started_seconds = monotonic_seconds();
-    const PairBatch batch = next_batch();
+    comm_.at_step(state_.step + 1);
+    PairBatch batch = next_batch();
     const StepReport report = train_step(batch);                              // [all]
-    Json metrics = account(batch, report, monotonic_seconds() - started_seconds);  // [all]
+    Json metrics = account(batch, report, monotonic_seconds() - started_seconds);
+    log_row_ids(batch);                                                       // [all]
     if (eval_due()) metrics.update(evaluate());                               // [all]
     if (logs_) logs_->write_step(metrics);
-    check_limits(batch, report);                                              // [all] too many bad rows or skipped steps end the run
-    if (checkpoint_due()) save();                                             // [all] agrees; rank 0 writes
+    check_limits(batch, report);                                              // too many bad rows or skipped steps end the run
+    if (checkpoint_due(report)) save();                                       // rank 0 writes
   }
   save_last();                                                                // [all] last step, or a signal: never lost
   say_counts();
   if (stop_code_ != 0) throw Stopped(stop_code_, fmt::format("stopped by a signal after step {}; the checkpoint is saved", state_.step));
 }
 
-StepReport Trainer::train_step(const PairBatch& batch) {
+StepReport Trainer::train_step(PairBatch& batch) {
   StepReport report;
   report.lr = schedule_.at(state_.step);                                      // pure function of the step: resume is exact
   report.logit_scale = model_.logit_scale().item<double>();
@@ -44,7 +46,8 @@ StepReport Trainer::train_step(const PairBatch& batch) {
 
   report.num_tokens = encoded.num_tokens();
   report.grad_norm = optimizer_->grad_norm();
-  apply(loss, report);                                                        // [all] same verdict on every rank
+  agree(loss, batch, report);                                                 // [all] the only other collective of a step
+  apply(report);                                                              // same verdict on every rank
   return report;
 }
 
@@ -87,13 +90,7 @@ Features Trainer::gather(Features& mine, StepReport& report) {
   return all;
 }
 
-void Trainer::apply(const LossTerms& loss, StepReport& report) {
-  const std::vector<double> means = comm_.all_reduce_mean({loss.total.item<double>(), loss.long_term.item<double>(),
-                                                           loss.short_term.item<double>(), report.pcm_energy});
-  report.loss = means[0];
-  report.loss_long = means[1];
-  report.loss_short = means[2];
-  report.pcm_energy = means[3];
+void Trainer::apply(StepReport& report) {
   report.applied = std::isfinite(report.loss) && std::isfinite(report.grad_norm);
   if (!report.applied) return;
   const auto& max_norm = config_.optim.max_grad_norm;

@@ -7,6 +7,7 @@
 #include "checkpoint/checkpoint_folder.h"
 #include "data/bad_sample_log.h"
 #include "data/batch_loader.h"
+#include "data/data_fingerprint.h"
 #include "dist/communicator.h"
 #include "dist/grad_reducer.h"
 #include "loss/long_clip_loss.h"
@@ -28,7 +29,10 @@ struct StepReport {
   double grad_norm = 0;  ///< before clipping
   double pcm_energy = 1;
   int64_t num_tokens = 0;
-  bool applied = false;  ///< false: a loss or gradient was not finite, and nothing was changed
+  int64_t num_truncated = 0;
+  double data_wait_seconds = 0;    ///< mean over ranks
+  bool applied = false;            ///< false: a loss or gradient was not finite, and nothing was changed
+  SaveVerdict save = SaveVerdict::kNothing;  ///< what rank 0 wants after this step
 };
 
 /// REQUIRES: `comm` outlives it; one Trainer a process.
@@ -38,18 +42,22 @@ class Trainer {
   Trainer(RunConfig config, const ResumeChoice& resume, Communicator& comm, at::Device device);
   /// [all] Trains to the end, or until a signal: saves, then throws Stopped.
   void run();
+  /// After run() threw because a rank was lost: saves the last step that all ranks completed, if it is not saved yet.
+  void rescue();
 
   const RunState& state() const { return state_; }
   int64_t total_steps() const { return total_steps_; }
 
  private:
   Trainer(RunConfig config, const std::optional<Checkpoint>& checkpoint, Communicator& comm, at::Device device);
-  StepReport train_step(const PairBatch& batch);                                      // [all]
+  StepReport train_step(PairBatch& batch);                                            // [all]
   Features add_local_coarse(Features mine, StepReport& report) const;
   Features gather(Features& mine, StepReport& report);                                // [all]
-  void apply(const LossTerms& loss, StepReport& report);                              // [all]
-  Json account(const PairBatch& batch, const StepReport& report, double step_seconds);  // [all]
-  void check_limits(const PairBatch& batch, const StepReport& report);                 // [all]
+  void agree(const LossTerms& loss, PairBatch& batch, StepReport& report);            // [all]
+  void apply(StepReport& report);
+  Json account(const PairBatch& batch, const StepReport& report, double step_seconds);
+  void log_row_ids(const PairBatch& batch);                                           // [all]
+  void check_limits(const PairBatch& batch, const StepReport& report);
   PairBatch next_batch();
   Json evaluate();                                                                    // [all]
   void start_saver(bool resumed);
@@ -58,9 +66,9 @@ class Trainer {
   void save_last();                                                                   // [all]
   void save_before(const std::exception& error);
   void restore(const std::optional<Checkpoint>& checkpoint);
-  bool stop_agreed();                                                                 // [all]
   bool eval_due() const;
-  bool checkpoint_due();                                                              // [all]
+  bool checkpoint_due(const StepReport& report) const;
+  void check_same_run(const DataFingerprint& data);                                   // [all]
   void say_plan() const;
   void say_counts() const;
 
@@ -80,7 +88,7 @@ class Trainer {
   LrSchedule schedule_;
   int64_t total_steps_ = 0;
   int64_t last_step_ = 0;    // total_steps_, or run.stop_after_steps
-  int stop_code_ = 0;
+  int stop_code_ = 0;        // agreed by all ranks in the last step
   std::unique_ptr<RunSaver> saver_;  // rank 0; last, because it uses what is above
 };
 

@@ -1,4 +1,7 @@
 // train/trainer_records.cpp -- what a Trainer writes down: metrics, bad samples, evaluations, checkpoints; and when.
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -45,9 +48,6 @@ Json Trainer::account(const PairBatch& batch, const StepReport& report, double s
     log_warning("step {}: {} is not finite, so the step was skipped ({} in a row)", state_.step, culprit(report), state_.skipped_steps_in_a_row);
   }
   counts_.add(batch.counts);
-  const auto ranks = static_cast<double>(comm_.world_size());
-  const std::vector<double> means = comm_.all_reduce_mean(
-      {static_cast<double>(report.num_tokens), static_cast<double>(batch.counts.truncated_long + batch.counts.truncated_short), batch.wait_seconds});
   const int64_t pairs = config_.data.pairs_per_step;
   return {{"step", state_.step},
           {"epoch", state_.epoch},
@@ -62,10 +62,52 @@ Json Trainer::account(const PairBatch& batch, const StepReport& report, double s
           {"pairs", pairs},
           {"pairs_per_second", static_cast<double>(pairs) / step_seconds},
           {"step_seconds", step_seconds},
-          {"data_wait_seconds", means[2]},
+          {"data_wait_seconds", report.data_wait_seconds},
           {"checkpoint_stall_seconds", saver_ ? saver_->take_stall_seconds() : 0.0},
-          {"tokens", std::llround(means[0] * ranks)},
-          {"truncated", std::llround(means[1] * ranks)}};
+          {"tokens", report.num_tokens},
+          {"truncated", report.num_truncated}};
+}
+
+void Trainer::agree(const LossTerms& loss, PairBatch& batch, StepReport& report) {
+  // A stop, a bad row or a clock on one rank concerns all: what each wants travels with its losses, in one collective.
+  enum { kLoss, kLong, kShort, kEnergy, kWait, kTokens, kTruncated, kStop, kSave, kBadRows };
+  const SaveVerdict save = saver_ ? saver_->verdict(state_.step + 1) : SaveVerdict::kNothing;  // of rank 0, for all
+  const auto all = comm_.all_gather_numbers({loss.total.item<double>(), loss.long_term.item<double>(), loss.short_term.item<double>(),
+                                             report.pcm_energy, batch.wait_seconds, static_cast<double>(report.num_tokens),
+                                             static_cast<double>(batch.counts.truncated_long + batch.counts.truncated_short),
+                                             static_cast<double>(stop_requested()), static_cast<double>(save),
+                                             static_cast<double>(batch.skipped.size())});
+  const auto sum = [&](size_t column) {
+    double total = 0;
+    for (const std::vector<double>& rank : all) total += rank[column];
+    return total;
+  };
+  const auto mean = [&](size_t column) { return sum(column) / static_cast<double>(comm_.world_size()); };
+  report.loss = mean(kLoss);
+  report.loss_long = mean(kLong);
+  report.loss_short = mean(kShort);
+  report.pcm_energy = mean(kEnergy);
+  report.data_wait_seconds = mean(kWait);
+  report.num_tokens = std::llround(sum(kTokens));
+  report.num_truncated = std::llround(sum(kTruncated));
+  report.save = static_cast<SaveVerdict>(std::llround(sum(kSave)));
+  for (const std::vector<double>& rank : all) stop_code_ = std::max(stop_code_, static_cast<int>(rank[kStop]));
+  if (sum(kBadRows) > 0) batch.skipped = gather_bad_rows(batch.skipped, comm_);
+}
+
+void Trainer::log_row_ids(const PairBatch& batch) {
+  if (!config_.log.row_ids) return;
+  at::Tensor mine_B2 = at::empty({static_cast<int64_t>(batch.rows.size()), 2}, at::kLong);
+  auto* number = mine_B2.mutable_data_ptr<int64_t>();
+  for (const RowId& row : batch.rows) {
+    *number++ = row.source;
+    *number++ = row.row;
+  }
+  const at::Tensor all_G2 = comm_.all_gather_rows(mine_B2.to(device_)).cpu();
+  if (!logs_) return;
+  Json rows = Json::array();
+  for (int64_t i = 0; i < all_G2.size(0); ++i) rows.push_back({all_G2[i][0].item<int64_t>(), all_G2[i][1].item<int64_t>()});
+  logs_->write_row_ids({{"step", state_.step}, {"rows", std::move(rows)}});
 }
 
 PairBatch Trainer::next_batch() {
@@ -79,7 +121,7 @@ PairBatch Trainer::next_batch() {
 
 void Trainer::check_limits(const PairBatch& batch, const StepReport& report) {
   try {
-    bad_samples_->add(gather_bad_rows(batch.skipped, comm_));
+    bad_samples_->add(batch.skipped);
     state_.bad_samples = bad_samples_->count();
   } catch (const InputError& error) {  // more than data.max_bad_fraction
     state_.bad_samples = bad_samples_->count();
@@ -92,11 +134,6 @@ void Trainer::check_limits(const PairBatch& batch, const StepReport& report) {
                   state_.step, culprit(report), state_.skipped_steps_in_a_row));
   save_before(error);  // the weights are those of the last good step
   throw error;
-}
-
-bool Trainer::stop_agreed() {
-  stop_code_ = static_cast<int>(comm_.all_reduce_max(stop_requested()));
-  return stop_code_ != 0;
 }
 
 bool Trainer::eval_due() const {
@@ -118,11 +155,22 @@ Json Trainer::evaluate() {
   return metrics;
 }
 
-bool Trainer::checkpoint_due() {
-  const SaveVerdict mine = saver_ ? saver_->verdict(state_.step) : SaveVerdict::kNothing;  // of rank 0, for all ranks
-  const auto agreed = static_cast<SaveVerdict>(comm_.all_reduce_max(static_cast<int64_t>(mine)));
-  if (agreed == SaveVerdict::kFail) fail<std::runtime_error>("{}", saver_ ? saver_->failure() : kRankZeroFailed);
-  return agreed == SaveVerdict::kSave;
+bool Trainer::checkpoint_due(const StepReport& report) const {
+  if (report.save == SaveVerdict::kFail) fail<std::runtime_error>("{}", saver_ ? saver_->failure() : kRankZeroFailed);
+  return report.save == SaveVerdict::kSave;
+}
+
+void Trainer::rescue() {
+  // Weights change after the last collective of a step, so they are those of state_.step; its line may not be written yet.
+  if (!saver_ || state_.step == 0 || saver_->saved_step() == state_.step || logs_->last_step() != state_.step) return;
+  std::string problem;
+  try {
+    problem = saver_->try_to_finish(state_.step);  // once: a rank that lost its peer has to end in time
+  } catch (const std::exception& error) {  // a device that lost its peer may not answer; the caller has the real cause
+    problem = error.what();
+  }
+  if (problem.empty()) log_warning("a rank was lost; step {} is saved", state_.step);
+  else log_error("a rank was lost, and step {} could not be saved: {}", state_.step, problem);
 }
 
 void Trainer::say_counts() const {

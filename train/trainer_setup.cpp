@@ -11,6 +11,7 @@
 #include "base/version.h"
 #include "data/data_fingerprint.h"
 #include "model/clip_file.h"
+#include "train/shared_checkpoint.h"
 #include "train/trainer.h"
 
 #ifdef LONGCLIP_WITH_CUDA
@@ -93,7 +94,7 @@ Clip load_initial_model(const ModelConfig& config) {
 }
 
 Trainer::Trainer(RunConfig config, const ResumeChoice& resume, Communicator& comm, at::Device device)
-    : Trainer(config, find_checkpoint(config, resume), comm, device) {}
+    : Trainer(config, find_shared_checkpoint(config, resume, comm), comm, device) {}
 
 Trainer::Trainer(RunConfig config, const std::optional<Checkpoint>& checkpoint, Communicator& comm, at::Device device)
     : config_(std::move(config)), comm_(comm), device_(device), model_(placed_model(config_, checkpoint, device)) {
@@ -131,6 +132,7 @@ void Trainer::restore(const std::optional<Checkpoint>& checkpoint) {
     if (comm_.rank() == 0) set_aside_newer_checkpoints(config_.run.dir, state_.step);
   }
   const DataFingerprint now = fingerprint_of(dataset_->sources());
+  check_same_run(now);
   const DataFingerprint before{state_.data_rows, state_.data_content};
   const int64_t steps_per_epoch = dataset_->order().steps_per_epoch();
   if (checkpoint && !(before == now)) {
@@ -147,6 +149,14 @@ void Trainer::restore(const std::optional<Checkpoint>& checkpoint) {
   state_.program_version = program_version();
   total_steps_ = config_.schedule.steps.value_or(config_.schedule.epochs * steps_per_epoch - state_.loader_shift);
   last_step_ = std::min(total_steps_, config_.run.stop_after_steps.value_or(total_steps_));
+}
+
+void Trainer::check_same_run(const DataFingerprint& data) {
+  const std::vector<std::string> configs = comm_.all_gather_text(config_hash(config_)), contents = comm_.all_gather_text(data.content);
+  for (size_t rank = 1; rank < configs.size(); ++rank) {
+    require<InputError>(configs[rank] == configs[0], "rank {} was started with another config than rank 0: copy the same file to every machine", rank);
+    require<InputError>(contents[rank] == contents[0], "rank {} reads other data than rank 0: the files of data.train differ between the machines", rank);
+  }
 }
 
 void Trainer::say_plan() const {

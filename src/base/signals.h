@@ -1,5 +1,6 @@
 #pragma once
-// base/signals.h -- SIGTERM, SIGUSR1 and SIGINT as a sticky flag that long work polls; a second one ends at once.
+// base/signals.h -- SIGTERM, SIGUSR1 and SIGINT as a sticky flag that long work polls; a second one, more than half a second
+// later, ends at once.
 
 namespace longclip {
 

@@ -4,16 +4,37 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
+#include <c10/util/Logging.h>
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 
+#include <unistd.h>
+
+#include <cstdlib>
 #include <cstring>
+#include <exception>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "dist/backends.h"
+#include "dist/rank_watch.h"
 #include "dist/rendezvous.h"
 
 namespace longclip {
 namespace {
+
+/// c10d's own warnings: stack traces of every failed contact with a store that is gone, which the watch reports in a line.
+constexpr int kErrorsAlone = 2;
+
+WatchOptions watch_options(const LaunchInfo& launch, std::chrono::milliseconds timeout) {
+  return {.rank = launch.rank,
+          .world_size = launch.world_size,
+          .timeout = timeout,
+          .store_name = fmt::format("the store of {} at {}:{}", launch.agent_serves_store ? "the launcher" : "rank 0", launch.master_address, launch.master_port),
+          .end_process = [](const std::string& line) {
+            log_error("{}", line);
+            _exit(kExitPeerLost);  // the main thread waits for what never comes; nothing that a checkpoint needs is unfinished
+          }};
+}
 
 [[noreturn]] void fail_to_meet(const LaunchInfo& launch, const char* reason) {
   fail<DistError>("rank {} of {} could not meet the others at {}:{}: {}", launch.rank, launch.world_size,
@@ -23,6 +44,8 @@ namespace {
 }  // namespace
 
 struct Communicator::State {
+  std::unique_ptr<RankWatch> watch;
+  bool failed = false;
   c10::intrusive_ptr<c10d::Store> store;
   c10::intrusive_ptr<c10d::Backend> backend;
   c10::intrusive_ptr<c10d::ProcessGroup> group;
@@ -34,20 +57,33 @@ Communicator::Communicator(LaunchInfo launch, std::unique_ptr<State> state)
 Communicator::Communicator(Communicator&&) noexcept = default;
 Communicator& Communicator::operator=(Communicator&&) noexcept = default;
 Communicator::~Communicator() {
-  if (state_ && state_->backend) state_->backend->shutdown();
+  if (!state_ || !state_->backend) return;
+  const bool well = !state_->failed && std::uncaught_exceptions() == 0;
+  if (!well) state_->watch->say_farewell("an error of its own");
+  if (well && launch_.rank == 0 && !launch_.agent_serves_store) state_->watch->wait_for_farewells();
+  state_->watch.reset();
+  well ? state_->backend->shutdown() : state_->backend->abort();
 }
 
 Communicator Communicator::connect(const LaunchInfo& launch, const DistributedConfig& config, at::Device device) {
+  if (launch.world_size > 1) return connect_group(launch, config, device);
   auto state = std::make_unique<State>();
   state->device = device;
-  if (launch.world_size == 1) return {launch, std::move(state)};
+  return {launch, std::move(state)};
+}
+
+Communicator Communicator::connect_group(const LaunchInfo& launch, const DistributedConfig& config, at::Device device) {
+  auto state = std::make_unique<State>();
+  state->device = device;
+  if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) FLAGS_caffe2_log_level = kErrorsAlone;
   const bool nccl = config.backend == Backend::kNccl || (config.backend == Backend::kAuto && device.is_cuda());
   require<InputError>(nccl == device.is_cuda(), "distributed.backend: {} needs tensors on {}, this run computes on {}",
                       nccl ? "nccl" : "gloo", nccl ? "a GPU" : "the CPU", device.str());
   const std::chrono::milliseconds timeout = std::chrono::seconds(config.timeout_seconds);
   try {
     state->store = connect_store(launch, timeout);
-    const BackendRequest request{state->store, launch, timeout};
+    // A collective gives up early enough that the lost rank can still be found within the timeout.
+    const BackendRequest request{state->store, launch, timeout * 3 / 4};
 #ifdef LONGCLIP_WITH_CUDA
     state->backend = nccl ? make_nccl_backend(request) : make_gloo_backend(request);
 #else
@@ -58,6 +94,7 @@ Communicator Communicator::connect(const LaunchInfo& launch, const DistributedCo
                                                            static_cast<int>(launch.world_size));
     state->group->setDefaultBackend(type);
     state->group->setBackend(device.type(), type, state->backend);
+    state->watch = std::make_unique<RankWatch>(state->store->clone(), watch_options(launch, timeout));
   } catch (const DistError&) {  // from the backend, with its own words
     throw;
   } catch (const c10::Error& error) {
@@ -72,18 +109,47 @@ Communicator Communicator::connect(const LaunchInfo& launch, const DistributedCo
 
 c10d::ProcessGroup* Communicator::group_or_null() const { return state_->group.get(); }
 
+void Communicator::fail_collective(const char* name, const std::string& reason) {
+  state_->failed = true;
+  fail<DistError>("rank {}: {} failed {}", launch_.rank, name, state_->watch->explain(reason));
+}
+
 template <class Collective> void Communicator::run(const char* name, Collective&& collective) {
+  const RankWatch::Inside inside(*state_->watch, name);
   try {
     collective()->wait();
   } catch (const c10::Error& error) {
-    fail<DistError>("rank {}: {} failed: {}", launch_.rank, name, error.what_without_backtrace());
+    fail_collective(name, error.what_without_backtrace());
   } catch (const std::runtime_error& error) {  // Gloo's own exceptions
-    fail<DistError>("rank {}: {} failed: {}", launch_.rank, name, error.what());
+    fail_collective(name, error.what());
   }
 }
 
+void Communicator::guard(const char* name, const std::function<void()>& work) {
+  const RankWatch::Inside inside(*state_->watch, name);
+  try {
+    work();
+  } catch (const DistError&) {  // from a collective within
+    throw;
+  } catch (const c10::DistError& error) {
+    fail_collective(name, error.what_without_backtrace());
+  } catch (const c10::Error&) {  // out of memory, a kernel: nothing of the ranks
+    throw;
+  } catch (const std::runtime_error& error) {  // Gloo's own exceptions
+    fail_collective(name, error.what());
+  }
+}
+
+void Communicator::at_step(int64_t step) {
+  if (state_->watch) state_->watch->at_step(step);
+}
+
+void Communicator::say_farewell(const std::string& reason) {
+  if (state_->watch) state_->watch->say_farewell(reason);
+}
+
 at::Tensor Communicator::all_gather_rows(const at::Tensor& rows) {
-  if (world_size() == 1) return rows;
+  if (!state_->group) return rows;
   at::Tensor input = rows.contiguous();
   std::vector<int64_t> shape = input.sizes().vec();
   shape[0] *= world_size();
@@ -93,7 +159,7 @@ at::Tensor Communicator::all_gather_rows(const at::Tensor& rows) {
 }
 
 at::Tensor Communicator::reduce_scatter_rows(const at::Tensor& rows) {
-  if (world_size() == 1) return rows;
+  if (!state_->group) return rows;
   at::Tensor input = rows.contiguous();
   std::vector<int64_t> shape = input.sizes().vec();
   shape[0] /= world_size();
@@ -103,13 +169,13 @@ at::Tensor Communicator::reduce_scatter_rows(const at::Tensor& rows) {
 }
 
 void Communicator::all_reduce_sum(at::Tensor& tensor) {
-  if (world_size() == 1) return;
+  if (!state_->group) return;
   std::vector<at::Tensor> tensors{tensor};
   run("all-reduce", [&] { return state_->group->allreduce(tensors); });
 }
 
 int64_t Communicator::all_reduce_max(int64_t value) {
-  if (world_size() == 1) return value;
+  if (!state_->group) return value;
   std::vector<at::Tensor> tensors{at::tensor({value}, at::kLong).to(state_->device)};
   c10d::AllreduceOptions options;
   options.reduceOp = c10d::ReduceOp::MAX;
@@ -117,25 +183,34 @@ int64_t Communicator::all_reduce_max(int64_t value) {
   return tensors[0].item<int64_t>();
 }
 
-std::vector<double> Communicator::all_reduce_mean(std::vector<double> values) {
-  if (world_size() == 1) return values;
-  at::Tensor sum = at::tensor(values, at::kDouble).to(state_->device);
-  all_reduce_sum(sum);
-  const at::Tensor mean = sum.div(world_size()).cpu();
-  std::memcpy(values.data(), mean.const_data_ptr<double>(), values.size() * sizeof(double));
-  return values;
+std::vector<std::vector<double>> Communicator::all_gather_numbers(const std::vector<double>& mine) {
+  if (!state_->group) return {mine};
+  const auto count = static_cast<int64_t>(mine.size());
+  const at::Tensor rows = all_gather_rows(at::tensor(mine, at::kDouble).view({1, count}).to(state_->device)).cpu();
+  std::vector<std::vector<double>> all;
+  for (int64_t rank = 0; rank < world_size(); ++rank) {
+    const double* row = rows.const_data_ptr<double>() + rank * count;
+    all.emplace_back(row, row + count);
+  }
+  return all;
 }
 
 void Communicator::broadcast(std::vector<at::Tensor>& tensors) {
-  if (world_size() == 1) return;
+  if (!state_->group) return;
   for (at::Tensor& tensor : tensors) {
     std::vector<at::Tensor> one{tensor};
     run("broadcast", [&] { return state_->group->broadcast(one); });
   }
 }
 
+at::Tensor Communicator::broadcast_to_cpu(const at::Tensor& tensor) {
+  std::vector<at::Tensor> tensors{tensor.to(state_->device)};
+  broadcast(tensors);
+  return tensors[0].cpu();
+}
+
 std::string Communicator::broadcast(const std::string& text) {
-  if (world_size() == 1) return text;
+  if (!state_->group) return text;
   const int64_t size = all_reduce_max(rank() == 0 ? static_cast<int64_t>(text.size()) : 0);
   at::Tensor bytes = at::empty({std::max<int64_t>(size, 1)}, at::kByte);
   if (rank() == 0) std::memcpy(bytes.mutable_data_ptr<uint8_t>(), text.data(), text.size());
@@ -146,7 +221,7 @@ std::string Communicator::broadcast(const std::string& text) {
 }
 
 std::vector<std::string> Communicator::all_gather_text(const std::string& text) {
-  if (world_size() == 1) return {text};
+  if (!state_->group) return {text};
   const int64_t longest = all_reduce_max(static_cast<int64_t>(text.size()));
   at::Tensor row = at::zeros({1, longest + 8}, at::kByte);  // its size, then its bytes
   const auto size = static_cast<int64_t>(text.size());

@@ -4,6 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,12 +18,15 @@ class ProcessGroup;
 
 namespace longclip {
 
-/// Every method but rank() and world_size() is collective: all ranks call it in the same order. A failed collective
-/// throws DistError that names it and this rank.
+/// Every method but rank(), world_size() and the last two is collective: all ranks call it in the same order. A failed
+/// collective throws DistError that names it, this rank and the lost one; a rank that waits in a collective which cannot
+/// complete ends with a line that says so and exit code 3 (dist/rank_watch.h).
 class Communicator {
  public:
   /// Meets the other ranks. `device`: where the tensors of collectives live.
   static Communicator connect(const LaunchInfo& launch, const DistributedConfig& config, at::Device device);
+  /// The same with a process group even in a world of one, which connect() does without (tests of a backend).
+  static Communicator connect_group(const LaunchInfo& launch, const DistributedConfig& config, at::Device device);
   ~Communicator();
   Communicator(Communicator&&) noexcept;
   Communicator& operator=(Communicator&&) noexcept;
@@ -38,10 +42,12 @@ class Communicator {
   void all_reduce_sum(at::Tensor& tensor);
   /// The largest value of all ranks.
   int64_t all_reduce_max(int64_t value);
-  /// Mean over ranks of each number.
-  std::vector<double> all_reduce_mean(std::vector<double> values);
+  /// The numbers of each rank, in rank order.
+  std::vector<std::vector<double>> all_gather_numbers(const std::vector<double>& mine);
   /// Rank 0's tensors, in place.
   void broadcast(std::vector<at::Tensor>& tensors);
+  /// Rank 0's tensor on the CPU, whatever device collectives use; `tensor` has its shape and dtype on every rank.
+  at::Tensor broadcast_to_cpu(const at::Tensor& tensor);
   /// Rank 0's text.
   std::string broadcast(const std::string& text);
   /// The text of each rank, in rank order.
@@ -50,11 +56,19 @@ class Communicator {
 
   /// The c10d group, for the gradient reducer; null in a world of one.
   c10d::ProcessGroup* group_or_null() const;
+  /// Calls `work`, which communicates through group_or_null(); what it throws because of the ranks becomes a DistError
+  /// that names the lost rank, this one, the step and `name`. Errors of a computation in it pass as they are.
+  void guard(const char* name, const std::function<void()>& work);
+
+  /// Not collective: what this rank works on and why it ends, for the messages of the others.
+  void at_step(int64_t step);
+  void say_farewell(const std::string& reason);
 
  private:
   struct State;
   Communicator(LaunchInfo launch, std::unique_ptr<State> state);
   template <class Collective> void run(const char* name, Collective&& collective);
+  [[noreturn]] void fail_collective(const char* name, const std::string& reason);
 
   LaunchInfo launch_;
   std::unique_ptr<State> state_;

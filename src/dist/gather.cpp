@@ -29,7 +29,7 @@ struct GatherRows : torch::autograd::Function<GatherRows> {
 }  // namespace
 
 std::vector<at::Tensor> gather_with_grad(const std::vector<at::Tensor>& mine_BE, Communicator& comm) {
-  if (comm.world_size() == 1) return mine_BE;
+  if (comm.group_or_null() == nullptr) return mine_BE;
   std::vector<at::Tensor> defined;
   std::vector<int64_t> widths;
   for (const at::Tensor& tensor : mine_BE) {

@@ -5,19 +5,18 @@
 
 #include <algorithm>
 
-#include "base/error.h"
 
 namespace longclip {
 
 struct GradReducer::State {
   std::unique_ptr<c10d::Reducer> reducer;
+  Communicator& comm;
   bool find_unused = false;
-  int64_t rank = 0;
 };
 
 GradReducer::GradReducer(const std::vector<at::Tensor>& parameters, Communicator& comm, bool find_unused)
-    : state_(std::make_unique<State>()) {
-  if (comm.world_size() == 1) return;
+    : state_(std::make_unique<State>(nullptr, comm, find_unused)) {
+  if (comm.group_or_null() == nullptr) return;
   std::vector<at::Tensor> values;
   for (const at::Tensor& parameter : parameters) values.push_back(parameter.detach());
   comm.broadcast(values);
@@ -25,8 +24,6 @@ GradReducer::GradReducer(const std::vector<at::Tensor>& parameters, Communicator
   auto [buckets, limits] = c10d::compute_bucket_assignment_by_size(parameters, {kFirstBucketBytes, kBucketBytes});
   std::reverse(buckets.begin(), buckets.end());  // gradients appear from the last parameter on
   const auto group = c10::intrusive_ptr<c10d::ProcessGroup>::reclaim_copy(comm.group_or_null());
-  state_->find_unused = find_unused;
-  state_->rank = comm.rank();
   // rebuild_buckets() is never called: it would change the order of additions after the first step, and a resumed run
   // would differ in its last bits (seen with Gloo and three ranks).
   state_->reducer = std::make_unique<c10d::Reducer>(
@@ -45,18 +42,10 @@ void GradReducer::prepare(const std::vector<at::Tensor>& outputs) {
 
 void GradReducer::backward(const at::Tensor& loss) {
   if (!state_->reducer) return loss.backward();
-  try {
+  state_->comm.guard("averaging gradients", [&] {
     prepare({loss});
     loss.backward();
-  } catch (const DistError&) {  // from the gather
-    throw;
-  } catch (const c10::DistError& error) {
-    fail<DistError>("rank {}: averaging gradients failed: {}", state_->rank, error.what_without_backtrace());
-  } catch (const c10::Error&) {  // out of memory, a kernel: nothing of the ranks
-    throw;
-  } catch (const std::runtime_error& error) {  // Gloo's own exceptions
-    fail<DistError>("rank {}: averaging gradients failed: {}", state_->rank, error.what());
-  }
+  });
 }
 
 }  // namespace longclip

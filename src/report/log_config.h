@@ -15,6 +15,7 @@ struct LogConfig {
   int64_t every_steps = 1;
   LogLevel level = LogLevel::kInfo;
   bool tensorboard = true;
+  bool row_ids = false;
 
   bool operator==(const LogConfig&) const = default;
 
@@ -23,6 +24,8 @@ struct LogConfig {
           {"Steps between lines on the terminal and in `log.txt`; `metrics.jsonl` holds every step."});
     visit("level", self.level, {"Least important kind of line that is written."});
     visit("tensorboard", self.tensorboard, {"Write TensorBoard events into `tb/` of the run folder."});
+    visit("row_ids", self.row_ids,
+          {"Write `row_ids.jsonl`: source and row of every pair of every step, as the ranks used them."});
   }
   void validate(const RejectField& reject) const {
     if (every_steps < 1) reject("every_steps", "must be at least 1");

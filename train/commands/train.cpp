@@ -41,7 +41,22 @@ int train(const TrainOptions& options) {
   share_cores(launch);
   const at::Device device = choose_device(config.run.device, launch.local_rank);
   Communicator comm = Communicator::connect(launch, config.distributed, device);
-  Trainer(config, ResumeChoice::parse(options.resume), comm, device).run();
+  try {
+    Trainer trainer(config, ResumeChoice::parse(options.resume), comm, device);
+    try {
+      trainer.run();
+    } catch (const DistError&) {
+      trainer.rescue();
+      throw;
+    }
+  } catch (const DistError&) {
+    throw;
+  } catch (const Stopped&) {  // all ranks stop together
+    throw;
+  } catch (const std::exception& error) {
+    comm.say_farewell(error.what());
+    throw;
+  }
   return kExitDone;
 }
 
