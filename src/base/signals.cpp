@@ -1,9 +1,10 @@
 // base/signals.cpp -- one atomic integer set by the handlers.
 #include "base/signals.h"
 
-#include <csignal>
+#include <sys/prctl.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <atomic>
 
 #include "base/error.h"
@@ -28,6 +29,8 @@ void install_stop_signals() {
   for (const int number : {SIGINT, SIGTERM, SIGUSR1}) sigaction(number, &action, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 }
+
+void stop_with_parent() { prctl(PR_SET_PDEATHSIG, SIGTERM); }
 
 int stop_requested() { return g_exit_code.load(); }
 
