@@ -5,6 +5,8 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include <algorithm>
+#include <future>
+#include <map>
 #include <thread>
 
 #include "base/error.h"
@@ -79,9 +81,9 @@ class Seeker {
 
  private:
   StorePtr try_port(uint16_t port) {
-    if (!answers(launch_.master_address, port, kConnectTimeout)) return {};
     try {
-      const StorePtr store = c10::make_intrusive<c10d::TCPStore>(launch_.master_address, options_of(port, kConnectTimeout));
+      const StorePtr store = open(port);
+      if (!store) return {};
       if (launch_.agent_serves_store) return store;
       if (!store->check({kHelloKey})) {  // also the moment between rank 0's start and its hello
         met(port, "a store without a run");
@@ -93,6 +95,26 @@ class Seeker {
     } catch (const c10::Error&) {
       met(port, "a service that is no store");
     }
+    return {};
+  }
+
+  /// The store at a port; null where nobody listens, or says nothing. TCPStore's constructor waits for ever for a service
+  /// that takes the connection and is silent, so it has a thread of its own, which is left alone then.
+  StorePtr open(uint16_t port) {
+    std::future<StorePtr>& opening = openings_[port];
+    const bool starts = !opening.valid();
+    if (starts) {
+      if (!answers(launch_.master_address, port, kConnectTimeout)) return {};
+      std::packaged_task<StorePtr()> task([host = launch_.master_address, port]() -> StorePtr {
+        return c10::make_intrusive<c10d::TCPStore>(host, options_of(port, kConnectTimeout));
+      });
+      opening = task.get_future();
+      std::thread(std::move(task)).detach();
+    }
+    if (opening.wait_for(starts ? kConnectTimeout : std::chrono::milliseconds(0)) == std::future_status::ready) {
+      return opening.get();
+    }
+    met(port, "a service that is no store");
     return {};
   }
 
@@ -116,7 +138,8 @@ class Seeker {
 
   const LaunchInfo& launch_;
   const Clock::time_point deadline_;
-  std::string met_;  ///< the last wrong answer
+  std::string met_;                                       ///< the last wrong answer
+  std::map<uint16_t, std::future<StorePtr>> openings_;  ///< those that still wait for a silent service
 };
 
 /// Waits until all ranks have said that they are there.
