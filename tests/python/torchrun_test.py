@@ -1,6 +1,7 @@
 """PyTorch's own launcher starts two ranks of `longclip train`."""
 
 import json
+import os
 import pathlib
 import sys
 
@@ -15,26 +16,28 @@ def metrics_of(home):
     return [json.loads(line) for line in (home / "metrics.jsonl").read_text().splitlines()]
 
 
+def train_under_torchrun(config, home):
+    run(TORCHRUN, "--standalone", "--nproc-per-node", 2, "--no-python", PROGRAM, "train", config)
+    return home
+
+
 def test_two_ranks_have_the_losses_of_one_process(experiment):
     config, home = experiment("one_process")
     run("train", config)
     alone = metrics_of(home)
-    config, home = experiment("two_ranks")
-    run(
-        TORCHRUN,
-        "--standalone",
-        "--nproc-per-node",
-        2,
-        "--no-python",
-        PROGRAM,
-        "train",
-        config,
-        "--set",
-        "run.device=cpu",
-    )
-    together = metrics_of(home)
+    together = metrics_of(train_under_torchrun(*experiment("two_ranks")))
     assert [row["step"] for row in alone] == [row["step"] for row in together] == [1, 2, 3]
     assert alone[2]["loss"] < alone[0]["loss"] - 0.1  # they train, so a lost gradient would show
     for name in ("loss", "loss_long", "loss_short", "logit_scale", "pcm_energy"):
         assert_close(name, *(torch.tensor([row[name] for row in rows]) for rows in (alone, together)), TOLERANCE)
     assert [row["pairs"] for row in together] == [8, 8, 8]
+
+
+def test_torchrun_gives_the_losses_of_our_own_launcher(experiment):
+    theirs = metrics_of(train_under_torchrun(*experiment("under_torchrun")))
+    config, home = experiment("under_launch")
+    run("launch", "--nproc", 2, "--", config, env={**os.environ, "OMP_NUM_THREADS": "1"})  # as torchrun sets it
+    ours = metrics_of(home)
+    assert [row["step"] for row in ours] == [1, 2, 3]
+    for name in ("step", "loss", "loss_long", "loss_short", "lr", "grad_norm"):
+        assert [row[name] for row in ours] == [row[name] for row in theirs], name
