@@ -4,12 +4,15 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -99,6 +102,23 @@ bool answers(const std::string& host, uint16_t port, std::chrono::milliseconds t
     if (connects(*address, timeout)) return true;
   }
   return false;
+}
+
+void bound_silence(uint16_t port, std::chrono::milliseconds timeout) {
+  const auto milliseconds = static_cast<unsigned int>(timeout.count());
+  const int yes = 1, seconds = std::max(1, static_cast<int>(timeout.count() / 4000));
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    const int fd = std::stoi(entry.path().filename().string());
+    sockaddr_storage peer{};
+    socklen_t size = sizeof peer;
+    if (getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0) continue;
+    const bool tcp = peer.ss_family == AF_INET || peer.ss_family == AF_INET6;
+    if (!tcp || ntohs(reinterpret_cast<const sockaddr_in*>(&peer)->sin_port) != port) continue;
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds);  // something sent, no answer
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes);                          // nothing to send
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof seconds);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof seconds);
+  }
 }
 
 std::string own_address_towards(const std::string& host) {

@@ -19,6 +19,10 @@ uint16_t port_of(int socket);
 /// Whether somebody accepts connections at host:port within the time; quiet.
 bool answers(const std::string& host, uint16_t port, std::chrono::milliseconds timeout);
 
+/// The connections of this process to that port of another process break after `timeout` without an answer, where the
+/// system would go on sending for a quarter of an hour: a machine that lost its power or its cable says nothing.
+void bound_silence(uint16_t port, std::chrono::milliseconds timeout);
+
 /// The address of this machine from which packets to `host` leave; nothing is sent. "127.0.0.1" where `host` is this
 /// machine under a loopback address, as in a hosts file with "127.0.1.1 myname". Throws DistError where there is no way.
 std::string own_address_towards(const std::string& host);

@@ -21,6 +21,7 @@ using StorePtr = c10::intrusive_ptr<c10d::Store>;
 
 constexpr const char* kHelloKey = "longclip/hello";  // outside the prefix: whose store is this?
 constexpr std::chrono::milliseconds kConnectTimeout{2000};  // for one try
+constexpr std::chrono::milliseconds kSilence{60000};       // of the store's machine, once it was found
 constexpr std::chrono::milliseconds kFirstPause{50}, kLongestPause{1000};  // between rounds of tries
 
 std::string identity(const LaunchInfo& launch) {
@@ -190,6 +191,7 @@ c10::intrusive_ptr<c10d::Store> connect_store(const LaunchInfo& launch, std::chr
   const bool serves = launch.rank == 0 && !launch.agent_serves_store;
   const StorePtr store = serves ? serve(launch) : Seeker(launch, deadline).seek();
   store->setTimeout(timeout);
+  bound_silence(dynamic_cast<const c10d::TCPStore&>(*store).getPort(), std::min(timeout, kSilence));
   // torchrun keeps one store over restarts: without a prefix a late rank meets its dead predecessor's address.
   auto own = c10::make_intrusive<c10d::PrefixStore>(identity(launch), store);
   join(*own, launch, deadline);

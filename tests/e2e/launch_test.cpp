@@ -13,6 +13,11 @@ std::string launch(const std::string& options, const std::string& train_options 
   return fmt::format("{} launch --nproc 2 {} -- run.yaml {}", program().string(), options, train_options);
 }
 
+std::string mpirun() {
+  return fmt::format("OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe -np 2 {} train run.yaml",
+                     program().string());
+}
+
 std::string kill_rank(int64_t rank) { return fmt::format("kill -9 {}", pid_of_rank(rank)); }
 
 /// Bash's port test is enough here: nobody else on this machine hands out ports of this range.
@@ -83,12 +88,38 @@ TEST_CASE("launch: Ctrl-C and SIGTERM are passed on, the ranks save, and nothing
   }
 }
 
-TEST_CASE("launch: when the launcher itself is killed the ranks save and end", "[e2e]") {
+TEST_CASE("launch: a second Ctrl-C kills the ranks, also one that hangs", "[e2e]") {
   const TemporaryFolder folder;
   write_rank_experiment(folder.path(), 100000);
-  REQUIRE(run_disturbed(launch(""), 5, "kill -9 $pid", folder.path()).exit_code == 137);
+  const std::string twice = "kill -INT $pid; until grep -q 'is passed on' log.txt; do sleep 0.05; done; kill -INT $pid";
+  const CommandResult stopped =
+      run_disturbed(launch(""), 5, fmt::format("kill -STOP {}; {}", pid_of_rank(0), twice), folder.path());
+  CAPTURE(stopped.err);
+  REQUIRE(stopped.exit_code == 130);
   REQUIRE_FALSE(still_runs_in(folder.path()));
-  check_saved_at_last_step(folder.path());
+}
+
+TEST_CASE("launch: a launcher that waits for the other machines stops on SIGTERM", "[e2e]") {
+  const TemporaryFolder folder;
+  const std::string port = free_port();
+  const std::string alone = fmt::format("{} launch --nnodes 2 --node-rank 0 --master-addr localhost --master-port {} -- run.yaml",
+                                        program().string(), port);
+  const std::string once_there =
+      fmt::format("until bash -c 'exec 3<>/dev/tcp/127.0.0.1/{}' 2>/dev/null; do sleep 0.05; done; kill -TERM $pid", port);
+  REQUIRE(run_disturbed(alone, 0, once_there, folder.path()).exit_code == 143);
+}
+
+TEST_CASE("launch: when the launcher itself is killed, ours or mpirun, the ranks save and end", "[e2e]") {
+  std::vector<std::string> launchers{launch("")};
+  if (has_program("mpirun")) launchers.push_back(mpirun());
+  for (const std::string& launcher : launchers) {
+    const TemporaryFolder folder;
+    write_rank_experiment(folder.path(), 100000);
+    CAPTURE(launcher);
+    REQUIRE(run_disturbed(launcher, 5, "kill -9 $pid", folder.path()).exit_code == 137);
+    REQUIRE_FALSE(still_runs_in(folder.path()));
+    check_saved_at_last_step(folder.path());
+  }
 }
 
 TEST_CASE("launch: a killed rank is started again, and the run is the one that nobody disturbed", "[e2e]") {
@@ -135,10 +166,7 @@ TEST_CASE("launch: mpirun gives the same losses", "[e2e]") {
   write_rank_experiment(ours.path(), 10);
   write_rank_experiment(theirs.path(), 10);
   REQUIRE(run_disturbed(launch(""), 10, "true", ours.path()).exit_code == 0);
-  const CommandResult mpi =
-      run_disturbed(fmt::format("OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe -np 2 {} train run.yaml",
-                                program().string()),
-                    10, "true", theirs.path());
+  const CommandResult mpi = run_disturbed(mpirun(), 10, "true", theirs.path());
   CAPTURE(mpi.err);
   REQUIRE(mpi.exit_code == 0);
   check_same_losses(theirs / "out", ours / "out");
