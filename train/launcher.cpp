@@ -170,7 +170,7 @@ void LaunchRun::note(const RankDeath& death) {
   log_info("attempt {}: rank {} (pid {}) ended: {}", attempt_, rank_of(death), death.pid, death.text());
   if (death.code == 0) return;
   if (saved || by_launcher) {
-    if (kill_at_) return;  // it was told to, after somebody's failure
+    if (kill_at_) return;                                    // it was told to, after somebody's failure
     if (!asked_at_ && end_.code == 0) ranks_.send(SIGTERM);  // it was told to by somebody else; the others stop as well
     if (end_.code == 0) end_.code = asked_at_ ? asked_code_ : death.code;
     return;
@@ -179,7 +179,8 @@ void LaunchRun::note(const RankDeath& death) {
   if (death.code == kExitPeerLost && !first) return;  // the lost peer's own code counts
   if (!end_.what.empty() && end_.code != kExitPeerLost) return;
   end_.code = death.code;
-  end_.what = fmt::format("rank {} (node {}, pid {}): {}", rank_of(death), plan_.node.node_rank, death.pid, death.text());
+  end_.what =
+      fmt::format("rank {} (node {}, pid {}): {}", rank_of(death), plan_.node.node_rank, death.pid, death.text());
   if (!kill_at_) stop_ranks(end_.what);
 }
 

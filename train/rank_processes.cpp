@@ -53,7 +53,8 @@ std::vector<std::string> environment_with(const std::map<std::string, std::strin
 }  // namespace
 
 std::string RankDeath::text() const {
-  return signal == 0 ? fmt::format("exit code {}", code) : fmt::format("killed by signal {} ({})", signal, strsignal(signal));
+  return signal == 0 ? fmt::format("exit code {}", code)
+                     : fmt::format("killed by signal {} ({})", signal, strsignal(signal));
 }
 
 RankProcesses::~RankProcesses() {

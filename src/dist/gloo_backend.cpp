@@ -25,7 +25,8 @@ std::string reachable_address(c10d::Store& store, const LaunchInfo& launch) {
 
 c10::intrusive_ptr<c10d::Backend> make_gloo_backend(const BackendRequest& request) {
   auto options = c10d::ProcessGroupGloo::Options::create(request.timeout);
-  const std::string address = reachable_address(*request.store, request.launch);  // all ranks, whoever sets the variable
+  const std::string address =
+      reachable_address(*request.store, request.launch);  // all ranks, whoever sets the variable
   const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
   options->devices.push_back(interface != nullptr && *interface != '\0'
                                  ? c10d::ProcessGroupGloo::createDeviceForInterface(interface)

@@ -30,7 +30,9 @@ std::string random_id() {
 
 std::string key_of(int64_t attempt, const char* what) { return fmt::format("{}/{}", attempt, what); }
 
-std::string to_text(const AttemptEnd& end) { return fmt::format("{} {} {}", end.code, end.stop_asked ? 1 : 0, end.what); }
+std::string to_text(const AttemptEnd& end) {
+  return fmt::format("{} {} {}", end.code, end.stop_asked ? 1 : 0, end.what);
+}
 
 AttemptEnd end_of(const std::string& text) {
   AttemptEnd end;
@@ -105,7 +107,8 @@ std::optional<AttemptEnd> LaunchBoard::failure(int64_t attempt) {
 }
 
 void LaunchBoard::report_end(int64_t attempt, const AttemptEnd& end) {
-  guarded([&](c10d::Store& store) { store.set(key_of(attempt, "end/") + std::to_string(node_.node_rank), to_text(end)); });
+  guarded(
+      [&](c10d::Store& store) { store.set(key_of(attempt, "end/") + std::to_string(node_.node_rank), to_text(end)); });
 }
 
 std::optional<AttemptEnd> LaunchBoard::common_end(int64_t attempt) {

@@ -25,8 +25,8 @@ struct LaunchNode {
 /// How an attempt ended: on one machine, or for all of them together.
 struct AttemptEnd {
   int code = 0;
-  std::string what;           ///< "rank 3 (node0, pid 77) exit code 1"; empty where nothing failed
-  bool stop_asked = false;    ///< a launcher was told to stop: nobody starts again
+  std::string what;         ///< "rank 3 (node0, pid 77) exit code 1"; empty where nothing failed
+  bool stop_asked = false;  ///< a launcher was told to stop: nobody starts again
 };
 
 /// Every method throws DistError when the store is gone, that is: node 0's launcher.

@@ -115,7 +115,7 @@ void bound_silence(uint16_t port, std::chrono::milliseconds timeout) {
     const bool tcp = peer.ss_family == AF_INET || peer.ss_family == AF_INET6;
     if (!tcp || ntohs(reinterpret_cast<const sockaddr_in*>(&peer)->sin_port) != port) continue;
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds);  // something sent, no answer
-    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes);                          // nothing to send
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes);                         // nothing to send
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof seconds);
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof seconds);
   }
@@ -131,7 +131,8 @@ std::string own_address_towards(const std::string& host) {
     char name[NI_MAXHOST];
     if (probe.fd() < 0 || connect(probe.fd(), address->ai_addr, address->ai_addrlen) != 0 ||
         getsockname(probe.fd(), reinterpret_cast<sockaddr*>(&own), &size) != 0 ||
-        getnameinfo(reinterpret_cast<const sockaddr*>(&own), size, name, sizeof name, nullptr, 0, NI_NUMERICHOST) != 0) {
+        getnameinfo(reinterpret_cast<const sockaddr*>(&own), size, name, sizeof name, nullptr, 0, NI_NUMERICHOST) !=
+            0) {
       continue;
     }
     return is_loopback(name) ? "127.0.0.1" : name;

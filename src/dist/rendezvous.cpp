@@ -19,9 +19,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using StorePtr = c10::intrusive_ptr<c10d::Store>;
 
-constexpr const char* kHelloKey = "longclip/hello";  // outside the prefix: whose store is this?
-constexpr std::chrono::milliseconds kConnectTimeout{2000};  // for one try
-constexpr std::chrono::milliseconds kSilence{60000};       // of the store's machine, once it was found
+constexpr const char* kHelloKey = "longclip/hello";                        // outside the prefix: whose store is this?
+constexpr std::chrono::milliseconds kConnectTimeout{2000};                 // for one try
+constexpr std::chrono::milliseconds kSilence{60000};                       // of the store's machine, once it was found
 constexpr std::chrono::milliseconds kFirstPause{50}, kLongestPause{1000};  // between rounds of tries
 
 std::string identity(const LaunchInfo& launch) {
@@ -42,11 +42,11 @@ c10d::TCPStoreOptions options_of(uint16_t port, std::chrono::milliseconds timeou
 }
 
 /// Rank 0's store, at the first port that is free.
-StorePtr serve(const LaunchInfo& launch) {
+StorePtr serve(const LaunchInfo& launch, std::chrono::milliseconds timeout) {
   std::string reason;
   for (const uint16_t port : meeting_ports(launch)) {
     try {
-      c10d::TCPStoreOptions options = options_of(port, kConnectTimeout);
+      c10d::TCPStoreOptions options = options_of(port, timeout);
       options.masterListenFd = listen_on(port);
       options.isServer = true;
       const StorePtr store = c10::make_intrusive<c10d::TCPStore>(launch.master_address, options);
@@ -55,14 +55,16 @@ StorePtr serve(const LaunchInfo& launch) {
     } catch (const DistError& error) {
       reason = error.what();
     } catch (const c10::Error& error) {
-      fail<DistError>("rank 0 serves the meeting place, but cannot reach it at {}:{}: MASTER_ADDR must be an address of "
-                      "rank 0's machine ({})",
-                      launch.master_address, port, error.what_without_backtrace());
+      fail<DistError>(
+          "rank 0 serves the meeting place, but cannot reach it at {}:{}: MASTER_ADDR must be an address of "
+          "rank 0's machine ({})",
+          launch.master_address, port, error.what_without_backtrace());
     }
   }
-  fail<DistError>("rank 0 cannot serve the meeting place at {}: {}. Choose another MASTER_PORT, or end the program that "
-                  "uses this one",
-                  place(launch), reason);
+  fail<DistError>(
+      "rank 0 cannot serve the meeting place at {}: {}. Choose another MASTER_PORT, or end the program that "
+      "uses this one",
+      place(launch), reason);
 }
 
 /// Tries the ports in turn until one shows the right store.
@@ -129,17 +131,19 @@ class Seeker {
                       launch_.world_size, met_);
     }
     if (!resolves(launch_.master_address)) {
-      fail<DistError>("rank {} of {} did not find rank 0: the name {} has no address here. Set MASTER_ADDR to an address",
-                      launch_.rank, launch_.world_size, launch_.master_address);
+      fail<DistError>(
+          "rank {} of {} did not find rank 0: the name {} has no address here. Set MASTER_ADDR to an address",
+          launch_.rank, launch_.world_size, launch_.master_address);
     }
-    fail<DistError>("rank {} of {} did not find rank 0: nobody answers at {}. Is rank 0 running, MASTER_ADDR its machine, "
-                    "and the port open in the firewall?",
-                    launch_.rank, launch_.world_size, place(launch_));
+    fail<DistError>(
+        "rank {} of {} did not find rank 0: nobody answers at {}. Is rank 0 running, MASTER_ADDR its machine, "
+        "and the port open in the firewall?",
+        launch_.rank, launch_.world_size, place(launch_));
   }
 
   const LaunchInfo& launch_;
   const Clock::time_point deadline_;
-  std::string met_;                                       ///< the last wrong answer
+  std::string met_;                                     ///< the last wrong answer
   std::map<uint16_t, std::future<StorePtr>> openings_;  ///< those that still wait for a silent service
 };
 
@@ -189,7 +193,7 @@ std::vector<uint16_t> meeting_ports(const LaunchInfo& launch) {
 c10::intrusive_ptr<c10d::Store> connect_store(const LaunchInfo& launch, std::chrono::milliseconds timeout) {
   const Clock::time_point deadline = Clock::now() + timeout;
   const bool serves = launch.rank == 0 && !launch.agent_serves_store;
-  const StorePtr store = serves ? serve(launch) : Seeker(launch, deadline).seek();
+  const StorePtr store = serves ? serve(launch, std::min(timeout, kSilence)) : Seeker(launch, deadline).seek();
   store->setTimeout(timeout);
   bound_silence(dynamic_cast<const c10d::TCPStore&>(*store).getPort(), std::min(timeout, kSilence));
   // torchrun keeps one store over restarts: without a prefix a late rank meets its dead predecessor's address.

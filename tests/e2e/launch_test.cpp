@@ -14,26 +14,30 @@ std::string launch(const std::string& options, const std::string& train_options 
 }
 
 std::string mpirun() {
-  return fmt::format("OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe -np 2 {} train run.yaml",
-                     program().string());
+  return fmt::format(
+      "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe -np 2 {} train run.yaml",
+      program().string());
 }
 
 std::string kill_rank(int64_t rank) { return fmt::format("kill -9 {}", pid_of_rank(rank)); }
 
 /// Bash's port test is enough here: nobody else on this machine hands out ports of this range.
 std::string free_port() {
-  return run_command(fmt::format("port=$((15000 + {} % 4000)); while bash -c \"exec 3<>/dev/tcp/127.0.0.1/$port\" 2>/dev/null; "
-                                 "do port=$((port + 1)); done; printf %s $port",
-                                 getpid()))
+  return run_command(
+             fmt::format("port=$((15000 + {} % 4000)); while bash -c \"exec 3<>/dev/tcp/127.0.0.1/$port\" 2>/dev/null; "
+                         "do port=$((port + 1)); done; printf %s $port",
+                         getpid()))
       .out;
 }
 
 /// The launchers of two machines with one rank each; `then` sees $pid (node 1), $first (node 0), logs node0.txt, log.txt.
-CommandResult run_two_nodes(const std::string& options, int64_t lines, const std::string& then, const TemporaryFolder& folder) {
+CommandResult run_two_nodes(const std::string& options, int64_t lines, const std::string& then,
+                            const TemporaryFolder& folder) {
   const std::string port = free_port();
   const auto node = [&](int rank) {
-    return fmt::format("{} launch --nproc 1 --nnodes 2 --node-rank {} --master-addr localhost --master-port {} {} -- run.yaml",
-                       program().string(), rank, port, options);
+    return fmt::format(
+        "{} launch --nproc 1 --nnodes 2 --node-rank {} --master-addr localhost --master-port {} {} -- run.yaml",
+        program().string(), rank, port, options);
   };
   write_text(folder / "node1.sh", fmt::format("exec {}\n", node(1)));
   return run_disturbed(fmt::format("({} 2>node0.txt; echo $? >node0_code.txt) & sh node1.sh", node(0)), lines,
@@ -61,14 +65,16 @@ TEST_CASE("launch: a killed rank ends the others, and its signal is the exit cod
   const CommandResult killed = run_disturbed(launch(""), 5, kill_rank(1), folder.path());
   CAPTURE(killed.err);
   REQUIRE(killed.exit_code == 137);
-  REQUIRE_THAT(killed.err, ContainsSubstring("killed by signal 9") && ContainsSubstring("ends with exit code 137: rank 1"));
+  REQUIRE_THAT(killed.err,
+               ContainsSubstring("killed by signal 9") && ContainsSubstring("ends with exit code 137: rank 1"));
   REQUIRE_FALSE(still_runs_in(folder.path()));
 }
 
 TEST_CASE("launch: a rank that does not end on SIGTERM is killed after the grace", "[e2e]") {
   const TemporaryFolder folder;
   write_rank_experiment(folder.path(), 100000);
-  const CommandResult ended = run_disturbed(launch("--grace-seconds 1"), 5, fmt::format("kill -STOP {}; {}", pid_of_rank(0), kill_rank(1)), folder.path());
+  const std::string stop_one_kill_other = fmt::format("kill -STOP {}; {}", pid_of_rank(0), kill_rank(1));
+  const CommandResult ended = run_disturbed(launch("--grace-seconds 1"), 5, stop_one_kill_other, folder.path());
   CAPTURE(ended.err);
   REQUIRE(ended.exit_code == 137);
   REQUIRE_FALSE(still_runs_in(folder.path()));
@@ -102,10 +108,11 @@ TEST_CASE("launch: a second Ctrl-C kills the ranks, also one that hangs", "[e2e]
 TEST_CASE("launch: a launcher that waits for the other machines stops on SIGTERM", "[e2e]") {
   const TemporaryFolder folder;
   const std::string port = free_port();
-  const std::string alone = fmt::format("{} launch --nnodes 2 --node-rank 0 --master-addr localhost --master-port {} -- run.yaml",
-                                        program().string(), port);
-  const std::string once_there =
-      fmt::format("until bash -c 'exec 3<>/dev/tcp/127.0.0.1/{}' 2>/dev/null; do sleep 0.05; done; kill -TERM $pid", port);
+  const std::string alone =
+      fmt::format("{} launch --nnodes 2 --node-rank 0 --master-addr localhost --master-port {} -- run.yaml",
+                  program().string(), port);
+  const std::string once_there = fmt::format(
+      "until bash -c 'exec 3<>/dev/tcp/127.0.0.1/{}' 2>/dev/null; do sleep 0.05; done; kill -TERM $pid", port);
   REQUIRE(run_disturbed(alone, 0, once_there, folder.path()).exit_code == 143);
 }
 
@@ -173,11 +180,12 @@ TEST_CASE("launch: mpirun gives the same losses", "[e2e]") {
 }
 
 TEST_CASE("launch: scripts/launch.sh takes torchrun's options", "[e2e]") {
-  const std::string script = fmt::format("LONGCLIP_PROGRAM={} {}/scripts/launch.sh", program().string(), source_dir().string());
+  const std::string script =
+      fmt::format("LONGCLIP_PROGRAM={} {}/scripts/launch.sh", program().string(), source_dir().string());
   const TemporaryFolder folder;
   write_rank_experiment(folder.path(), 10);
-  const CommandResult run =
-      run_disturbed(script + " --nproc_per_node=2 --max-restarts 1 run.yaml --set schedule.steps=4", 4, "true", folder.path());
+  const CommandResult run = run_disturbed(
+      script + " --nproc_per_node=2 --max-restarts 1 run.yaml --set schedule.steps=4", 4, "true", folder.path());
   CAPTURE(run.err);
   REQUIRE(run.exit_code == 0);
   REQUIRE_THAT(run.err, ContainsSubstring("rank 1 of 2 is pid"));

@@ -31,13 +31,14 @@ void write_rank_experiment(const fs::path& folder, int64_t steps) {
                                             steps));
 }
 
-CommandResult run_disturbed(const std::string& command, int64_t lines, const std::string& then, const fs::path& folder) {
-  CommandResult result = run_command(
-      fmt::format("export OMP_NUM_THREADS=1; {} 2>log.txt & pid=$!; tries=0; "
-                  "until [ \"$(cat out/metrics.jsonl 2>/dev/null | wc -l)\" -ge {} ] || [ $tries -ge 2400 ] || ! kill -0 $pid 2>/dev/null; "
-                  "do sleep 0.05; tries=$((tries + 1)); done; {}; wait $pid",
-                  command, lines, then),
-      folder);
+CommandResult run_disturbed(const std::string& command, int64_t lines, const std::string& then,
+                            const fs::path& folder) {
+  CommandResult result = run_command(fmt::format("export OMP_NUM_THREADS=1; {} 2>log.txt & pid=$!; tries=0; "
+                                                 "until [ \"$(cat out/metrics.jsonl 2>/dev/null | wc -l)\" -ge {} ] || "
+                                                 "[ $tries -ge 2400 ] || ! kill -0 $pid 2>/dev/null; "
+                                                 "do sleep 0.05; tries=$((tries + 1)); done; {}; wait $pid",
+                                                 command, lines, then),
+                                     folder);
   result.err = read_text(folder / "log.txt");
   return result;
 }
@@ -48,7 +49,8 @@ std::string pid_of_rank(int64_t rank, const std::string& log) {
 
 bool still_runs_in(const fs::path& folder) {
   const fs::path place = fs::canonical(folder);
-  for (int tries = 0; tries < 600 && runs_in(place); ++tries) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  for (int tries = 0; tries < 600 && runs_in(place); ++tries)
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
   return runs_in(place);
 }
 
@@ -65,6 +67,8 @@ void check_saved_at_last_step(const fs::path& folder) {
   REQUIRE(read_text(folder / "out/checkpoints/latest") == fmt::format("step_{:08}\n", steps));
 }
 
-bool has_program(const std::string& name) { return run_command(fmt::format("PATH=$PATH:/usr/sbin command -v {}", name)).exit_code == 0; }
+bool has_program(const std::string& name) {
+  return run_command(fmt::format("PATH=$PATH:/usr/sbin command -v {}", name)).exit_code == 0;
+}
 
 }  // namespace longclip::test

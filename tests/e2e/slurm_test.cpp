@@ -21,7 +21,8 @@ class Slurm {
 
   const CommandResult& up() const { return up_; }
   std::string variables() const {
-    return fmt::format("export SLURM_CONF={} LONGCLIP_PROGRAM={}; ", (folder_ / "slurm.conf").string(), program().string());
+    return fmt::format("export SLURM_CONF={} LONGCLIP_PROGRAM={}; ", (folder_ / "slurm.conf").string(),
+                       program().string());
   }
   CommandResult run(const std::string& command, const fs::path& folder) const {
     return run_command(variables() + command, folder);
@@ -29,7 +30,8 @@ class Slurm {
 
  private:
   CommandResult script(const std::string& name) const {
-    return run_command(fmt::format("SLURM_DIR={} {}/tests/e2e/{}", folder_.path().string(), source_dir().string(), name));
+    return run_command(
+        fmt::format("SLURM_DIR={} {}/tests/e2e/{}", folder_.path().string(), source_dir().string(), name));
   }
 
   TemporaryFolder folder_;
@@ -50,8 +52,10 @@ bool slurm_is_here() {
 
 /// Waits up to two minutes for the job to leave the queue.
 std::string until_done(const std::string& job) {
-  return fmt::format("tries=0; while squeue -h -j {} 2>/dev/null | grep -q . && [ $tries -lt 600 ]; do sleep 0.2; tries=$((tries + 1)); done",
-                     job);
+  return fmt::format(
+      "tries=0; while squeue -h -j {} 2>/dev/null | grep -q . && [ $tries -lt 600 ]; do sleep 0.2; tries=$((tries + "
+      "1)); done",
+      job);
 }
 
 }  // namespace
@@ -76,17 +80,19 @@ TEST_CASE("Slurm: srun on one node and on two, and the sbatch script through its
 
   // One minute is the shortest limit; SIGTERM 50 s before it comes within half a minute. The run is made to outlast it.
   write_rank_experiment(batch.path(), 100000);
-  const CommandResult job = slurm.run(
-      fmt::format("OMP_NUM_THREADS=1 sbatch --parsable --nodes=2 --ntasks-per-node=1 --gpus-per-node=0 --cpus-per-task=1 --time=1 "
-                  "--signal=TERM@50 --output=job.txt {}/scripts/slurm/longclip.sbatch run.yaml",
-                  source_dir().string()),
-      batch.path());
+  const CommandResult job =
+      slurm.run(fmt::format("OMP_NUM_THREADS=1 sbatch --parsable --nodes=2 --ntasks-per-node=1 --gpus-per-node=0 "
+                            "--cpus-per-task=1 --time=1 "
+                            "--signal=TERM@50 --output=job.txt {}/scripts/slurm/longclip.sbatch run.yaml",
+                            source_dir().string()),
+                batch.path());
   CAPTURE(job.err);
   REQUIRE(job.exit_code == 0);
   const std::string id = job.out.substr(0, job.out.find('\n'));
   const std::string saved = "grep -q 'is queued again' job.txt";
   const CommandResult limit = slurm.run(
-      fmt::format("tries=0; until {0} || [ $tries -ge 450 ]; do sleep 0.2; tries=$((tries + 1)); done; {0}", saved), batch.path());
+      fmt::format("tries=0; until {0} || [ $tries -ge 450 ]; do sleep 0.2; tries=$((tries + 1)); done; {0}", saved),
+      batch.path());
   CAPTURE(read_text(batch / "job.txt"));
   REQUIRE(limit.exit_code == 0);
   check_saved_at_last_step(batch.path());

@@ -49,21 +49,24 @@ void add_launch_command(CLI::App& app, Run& run) {
   auto options = std::make_shared<LaunchOptions>();
   LaunchNode& node = options->plan.node;
   node.master_address.clear();
-  CLI::App* command = app.add_subcommand("launch", "Train with several processes, here and on other machines; restarts them where they are lost");
+  CLI::App* command =
+      app.add_subcommand("launch", "Train with several processes, here and on other machines; restarts them where they are lost");
   command->add_option("--nproc", options->num_ranks, "Processes on this machine; auto: one for each GPU, or one")->capture_default_str();
   command->add_option("--max-restarts", node.max_restarts, "After a failure start all again from the last checkpoint, this often")
       ->check(CLI::NonNegativeNumber)->capture_default_str();
   command->add_option("--nnodes", node.num_nodes, "Machines; run the same command on each, with its own --node-rank")
       ->check(CLI::PositiveNumber)->capture_default_str();
-  command->add_option("--node-rank", node.node_rank, "Which of them this is, from 0")->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_option("--node-rank", node.node_rank, "Which of them this is, from 0")
+      ->check(CLI::NonNegativeNumber)->capture_default_str();
   command->add_option("--master-addr", node.master_address, "Node 0 as the others reach it; its launcher holds the meeting place");
-  command->add_option("--master-port", node.master_port, "Its port; 29500 with several machines, else any free one")->check(CLI::Range(1, 65535));
+  command->add_option("--master-port", node.master_port, "Its port; 29500 with several machines, else any free one")
+      ->check(CLI::Range(1, 65535));
   command->add_option("--grace-seconds", options->plan.grace_seconds, "After a failure: from SIGTERM to SIGKILL")
       ->check(CLI::NonNegativeNumber)->capture_default_str();
   command->add_option("CONFIG", options->plan.train_options, "After --: the experiment, and options of longclip train");
   command->footer("Example:\n  longclip launch --nproc 2 -- configs/smoke_cpu.yaml --set schedule.steps=20\n"
-                  "Ends with the exit code of the process that failed first. Ctrl-C and SIGTERM are passed on: a checkpoint is saved (130, 143);\n"
-                  "a second one kills. docs/launching.md has torchrun, Slurm, mpirun and several machines.");
+                  "Ends with the exit code of the process that failed first. Ctrl-C and SIGTERM are passed on, and a\n"
+                  "checkpoint is saved (130, 143); a second one kills. docs/launching.md has torchrun, Slurm, mpirun and several machines.");
   command->callback([options, &run] { run = [options] { return launch_ranks(options->plan, options->num_ranks); }; });
 }
 

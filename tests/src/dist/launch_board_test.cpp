@@ -18,7 +18,8 @@ constexpr std::chrono::seconds kLong{60};
 std::vector<LaunchBoard> two_boards() {
   const int64_t port = test::free_port();
   const auto node = [port](int64_t rank) {
-    return LaunchNode{.num_nodes = 2, .node_rank = rank, .num_ranks = 2 + rank, .master_port = port, .max_restarts = 7 * rank + 1};
+    return LaunchNode{
+        .num_nodes = 2, .node_rank = rank, .num_ranks = 2 + rank, .master_port = port, .max_restarts = 7 * rank + 1};
   };
   auto second = std::async(std::launch::async, [&] { return LaunchBoard::open(node(1), kLong); });
   std::vector<LaunchBoard> boards;
@@ -52,7 +53,8 @@ TEST_CASE("LaunchBoard: two machines share the run's id, its ranks, and node 0's
   }
 }
 
-TEST_CASE("LaunchBoard: the first failure is everybody's, but a lost peer gives way to the one that was lost", "[dist]") {
+TEST_CASE("LaunchBoard: the first failure is everybody's, but a lost peer gives way to the one that was lost",
+          "[dist]") {
   auto boards = two_boards();
   boards[0].report_failure(0, {kExitPeerLost, "rank 0: exit code 3"});
   REQUIRE(boards[1].failure(0)->what == "rank 0: exit code 3");

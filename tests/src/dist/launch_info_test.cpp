@@ -157,8 +157,11 @@ TEST_CASE("LaunchInfo: a task of srun knows its ranks, its run and where rank 0 
 }
 
 TEST_CASE("LaunchInfo: in a batch script, in salloc and in a step of one task a process is alone", "[unit]") {
-  const std::map<std::string, std::string> batch{
-      {"SLURM_JOB_ID", "77"}, {"SLURM_PROCID", "0"}, {"SLURM_LOCALID", "0"}, {"SLURM_NTASKS", "8"}, {"SLURM_NNODES", "2"}};
+  const std::map<std::string, std::string> batch{{"SLURM_JOB_ID", "77"},
+                                                 {"SLURM_PROCID", "0"},
+                                                 {"SLURM_LOCALID", "0"},
+                                                 {"SLURM_NTASKS", "8"},
+                                                 {"SLURM_NNODES", "2"}};
   REQUIRE(launched_with(batch).world_size == 1);
   REQUIRE(launched_with(batch).launcher == Launcher::kAlone);
   REQUIRE(launched_with({{"SLURM_JOB_ID", "77"}, {"SLURM_NTASKS", "8"}}).world_size == 1);
@@ -179,7 +182,8 @@ TEST_CASE("LaunchInfo: a rank of mpirun knows its ranks, and on several machines
   REQUIRE(info.master_port == 0);
   REQUIRE_THROWS_WITH(launched_with(mpirun_set({{"OMPI_COMM_WORLD_LOCAL_SIZE", "2"}})),
                       ContainsSubstring("-x MASTER_ADDR=HOST"));
-  REQUIRE(launched_with(mpirun_set({{"OMPI_COMM_WORLD_LOCAL_SIZE", "2"}, {"MASTER_ADDR", "n1"}})).master_address == "n1");
+  REQUIRE(launched_with(mpirun_set({{"OMPI_COMM_WORLD_LOCAL_SIZE", "2"}, {"MASTER_ADDR", "n1"}})).master_address ==
+          "n1");
 }
 
 TEST_CASE("LaunchInfo: RANK goes before mpirun's variables, and those before Slurm's", "[unit]") {

@@ -138,8 +138,9 @@ TEST_CASE("Rendezvous: a given port in use, a service that is no store, and nobo
                  ContainsSubstring(place + " is a service that is no store"));
   }
   const int64_t port = test::free_port();
-  REQUIRE_THAT(failure_of(test::local_launch(1, 2, port), kShort),
-               ContainsSubstring("rank 1 of 2 did not find rank 0: nobody answers at 127.0.0.1:" + std::to_string(port)));
+  REQUIRE_THAT(
+      failure_of(test::local_launch(1, 2, port), kShort),
+      ContainsSubstring("rank 1 of 2 did not find rank 0: nobody answers at 127.0.0.1:" + std::to_string(port)));
   LaunchInfo nowhere = test::local_launch(1, 2, port);
   nowhere.master_address = "no-such-host.invalid";
   REQUIRE_THAT(failure_of(nowhere, kShort), ContainsSubstring("the name no-such-host.invalid has no address"));
@@ -147,14 +148,17 @@ TEST_CASE("Rendezvous: a given port in use, a service that is no store, and nobo
 
 TEST_CASE("Rendezvous: who did not come is named, and nobody is there twice", "[dist]") {
   const int64_t port = test::free_port();
-  auto first = std::async(std::launch::async, [&] { return failure_of(test::local_launch(0, 3, port), milliseconds(5000)); });
-  auto second = std::async(std::launch::async, [&] { return failure_of(test::local_launch(2, 3, port), milliseconds(5000)); });
+  auto first =
+      std::async(std::launch::async, [&] { return failure_of(test::local_launch(0, 3, port), milliseconds(5000)); });
+  auto second =
+      std::async(std::launch::async, [&] { return failure_of(test::local_launch(2, 3, port), milliseconds(5000)); });
   REQUIRE_THAT(first.get(), ContainsSubstring("could not meet the others at 127.0.0.1:" + std::to_string(port)) &&
                                 ContainsSubstring("rank 1 did not come"));
   REQUIRE_THAT(second.get(), ContainsSubstring("rank 1 did not come") || ContainsSubstring("is gone"));
 
   const int64_t next = test::free_port();
-  const auto store = std::async(std::launch::async, [&] { return connect_store(test::local_launch(0, 2, next), kLong); });
+  const auto store =
+      std::async(std::launch::async, [&] { return connect_store(test::local_launch(0, 2, next), kLong); });
   const auto other = connect_store(test::local_launch(1, 2, next), kLong);
   REQUIRE_THAT(failure_of(test::local_launch(1, 2, next), kLong), ContainsSubstring("somebody is already rank 1 of 2"));
 }
