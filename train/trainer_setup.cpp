@@ -80,7 +80,7 @@ at::Device choose_device(DeviceChoice choice, int64_t local_rank) {
 
 int64_t choose_workers(const std::optional<int64_t>& workers, const Communicator& comm) {
   if (workers) return *workers;
-  return std::max<int64_t>(1, static_cast<int64_t>(std::thread::hardware_concurrency()) / comm.world_size());
+  return std::max<int64_t>(1, static_cast<int64_t>(std::thread::hardware_concurrency()) / comm.local_world_size());
 }
 
 Clip load_initial_model(const ModelConfig& config) {

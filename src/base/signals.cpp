@@ -1,6 +1,7 @@
 // base/signals.cpp -- two atomic integers set by the handlers.
 #include "base/signals.h"
 
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -44,6 +45,8 @@ void install_stop_signals() {
   for (const int number : {SIGINT, SIGTERM, SIGUSR1}) sigaction(number, &action, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 }
+
+void stop_with_parent() { prctl(PR_SET_PDEATHSIG, SIGTERM); }
 
 int stop_requested() { return g_exit_code.load(); }
 
