@@ -29,7 +29,7 @@ WatchOptions watch_options(const LaunchInfo& launch, std::chrono::milliseconds t
   return {.rank = launch.rank,
           .world_size = launch.world_size,
           .timeout = timeout,
-          .store_name = fmt::format("the store of {} at {}:{}", launch.agent_serves_store ? "the launcher" : "rank 0", launch.master_address, launch.master_port),
+          .store_name = fmt::format("the store of {} at {}", launch.agent_serves_store ? "the launcher" : "rank 0", launch.master_address),
           .end_process = [](const std::string& line) {
             log_error("{}", line);
             _exit(kExitPeerLost);  // the main thread waits for what never comes; nothing that a checkpoint needs is unfinished
