@@ -79,8 +79,13 @@ struct RanksExperiment {
 /// run.yaml, rows.jsonl and images in `folder`; the run folder is `out`, with row_ids.jsonl; fp32, lr 1e-3.
 void write_ranks_experiment(const std::filesystem::path& folder, const RanksExperiment& experiment);
 
+/// Makes the experiment in `folder` name its rows and pictures by an absolute path.
+void read_rows_from(const std::filesystem::path& folder, const std::string& rows_folder);
+
 /// Lines of a file; 0 where it is not there.
 int64_t count_lines(const std::filesystem::path& file);
+/// bad_samples.jsonl of the run in `folder`, with names relative to it.
+std::string bad_samples(const std::filesystem::path& folder);
 /// The run in `folder` has the steps 1 to `steps` once each in metrics.jsonl and row_ids.jsonl; its losses, row ids, bad
 /// samples, last weights and optimizer are those of the run in `wanted`, to the bit.
 void require_same_run(const std::filesystem::path& folder, const std::filesystem::path& wanted, int64_t steps);

@@ -12,15 +12,18 @@ namespace {
 
 constexpr const char* kPlan = "schedule: {steps: 40, warmup_steps: 5}\ndistributed: {timeout_seconds: 20}\n";
 
-/// The experiment in a folder of its own for each rank; the pictures of rank 1 are its own.
+/// The experiment in a folder of its own for each rank; with pictures of its own.
 struct TwoMachines {
   TemporaryFolder first, second;
 
   TwoMachines() {
-    for (const fs::path& folder : {first.path(), second.path()}) write_ranks_experiment(folder, {.rows = 24, .more = kPlan});
-    const fs::path images = fs::read_symlink(second / "images");
-    fs::remove(second / "images");
-    fs::copy(images, second / "images");
+    for (const fs::path& folder : {first.path(), second.path()}) {
+      write_ranks_experiment(folder, {.rows = 24, .more = kPlan});
+      const fs::path images = fs::read_symlink(folder / "images");
+      fs::remove(folder / "images");
+      fs::copy(images, folder / "images");
+      read_rows_from(folder, "/proc/self/cwd");
+    }
   }
   std::vector<RankEnd> run(const std::string& first_arguments, const std::string& second_arguments) const {
     return Ranks({{first.path(), first_arguments}, {second.path(), second_arguments}}).wait();
@@ -32,38 +35,44 @@ void check_all_refuse(const std::vector<RankEnd>& ends, const std::string& says)
     CAPTURE(end.err);
     REQUIRE(end.exit_code == 2);
     REQUIRE(end.errors().size() == 1);
-    REQUIRE_THAT(end.errors()[0], ContainsSubstring(says));
+    REQUIRE_THAT(end.err, ContainsSubstring(says));
   }
 }
 
-/// Rank 1 ended with `code` and an error that holds `says`; rank 0 with 3 and the same words.
-void check_blames_rank_1(const std::vector<RankEnd>& ends, int code, const std::string& says) {
-  CAPTURE(ends[0].err, ends[1].err);
-  REQUIRE(ends[1].exit_code == code);
-  REQUIRE(ends[1].errors().size() == 1);
-  REQUIRE_THAT(ends[1].errors()[0], ContainsSubstring(says));
-  REQUIRE(ends[0].exit_code == 3);
-  REQUIRE(ends[0].errors().size() == 1);
-  REQUIRE_THAT(ends[0].errors()[0], ContainsSubstring("rank 1 ended: ") && ContainsSubstring(says));
+/// Rank `culprit` ended with `code` and an error that holds `says`; the other with 3 and the same words.
+void check_blames(int64_t culprit, const std::vector<RankEnd>& ends, int code, const std::string& says) {
+  CAPTURE(culprit, ends[0].err, ends[1].err);
+  const RankEnd &cause = ends[static_cast<size_t>(culprit)], &other = ends[static_cast<size_t>(1 - culprit)];
+  REQUIRE(cause.exit_code == code);
+  REQUIRE(cause.errors().size() == 1);
+  REQUIRE_THAT(cause.errors()[0], ContainsSubstring(says));
+  REQUIRE(other.exit_code == 3);
+  REQUIRE(other.errors().size() == 1);
+  REQUIRE_THAT(other.errors()[0], ContainsSubstring(fmt::format("rank {} ended: ", culprit)) && ContainsSubstring(says));
 }
 
 }  // namespace
 
-TEST_CASE("ranks: a picture that only rank 1 cannot read ends rank 1 with its own code, and rank 0 with the words of rank 1", "[e2e]") {
-  const TwoMachines machines;
-  // The rows of the first step that are rank 1's: known from a run that is well.
-  for (const RankEnd& end : machines.run("--set run.stop_after_steps=1 --set run.dir=rehearsal", "--set run.stop_after_steps=1 --set run.dir=rehearsal")) REQUIRE(end.exit_code == 0);
-  const Json rows = json_lines(machines.first / "rehearsal/row_ids.jsonl").at(0).at("rows");
-  const int64_t row = rows.back().at(1);
-  write_text(machines.second / json_lines(machines.second / "rows.jsonl").at(static_cast<size_t>(row)).at("image").get<std::string>(), "noise");
-  const std::string fail = "--set data.on_bad_sample=fail";
-  check_blames_rank_1(machines.run(fail, fail), 2, fmt::format("rows.jsonl:{}", row + 1));
+TEST_CASE("ranks: a picture that one rank alone cannot read ends that rank with its own code, and the other with its words", "[e2e]") {
+  for (const int64_t culprit : {0, 1}) {
+    const TwoMachines machines;
+    const std::string rehearsal = "--set run.stop_after_steps=3 --set run.dir=rehearsal";
+    for (const RankEnd& end : machines.run(rehearsal, rehearsal)) REQUIRE(end.exit_code == 0);
+    const Json third = json_lines(machines.first / "rehearsal/row_ids.jsonl").at(2).at("rows");  // 12 pairs, rank 1 has the last
+    const int64_t row = third.at(culprit == 0 ? 0 : 11).at(1);
+    const TemporaryFolder& folder = culprit == 0 ? machines.first : machines.second;
+    write_text(folder / json_lines(folder / "rows.jsonl").at(static_cast<size_t>(row)).at("image").get<std::string>(), "noise");
+    const std::string fail = "--set data.on_bad_sample=fail";
+    check_blames(culprit, machines.run(fail, fail), 2, fmt::format("rows.jsonl:{}", row + 1));
+  }
 }
 
-TEST_CASE("ranks: a data file that only rank 1 misses ends rank 1 with its own code, and rank 0 with the words of rank 1", "[e2e]") {
-  const TwoMachines machines;
-  fs::remove(machines.second / "rows.jsonl");
-  check_blames_rank_1(machines.run("", ""), 2, "rows.jsonl");
+TEST_CASE("ranks: a data file that one rank alone misses ends that rank with its own code, and the other with its words", "[e2e]") {
+  for (const int64_t culprit : {0, 1}) {
+    const TwoMachines machines;
+    fs::remove((culprit == 0 ? machines.first : machines.second) / "rows.jsonl");
+    check_blames(culprit, machines.run("", ""), 2, "rows.jsonl");
+  }
 }
 
 TEST_CASE("ranks: other configs or other data than rank 0's are refused by all, with the number of the rank", "[e2e]") {
