@@ -27,7 +27,7 @@ struct Moment {
 Moment draw_moment(std::mt19937& random, int64_t ranks) {
   const auto below = [&](int64_t count) { return static_cast<int64_t>(random() % static_cast<uint32_t>(count)); };
   const Moment::When whens[] = {Moment::kStart, Moment::kResumed, Moment::kSteps, Moment::kSteps, Moment::kWrite, Moment::kWrite};
-  Moment moment{.when = whens[below(6)], .checkpoints = below(4), .delay_ms = below(40), .victim = below(2) == 0 ? -1 : below(ranks)};
+  Moment moment{.when = whens[below(6)], .checkpoints = 1 + below(3), .delay_ms = below(40), .victim = below(2) == 0 ? -1 : below(ranks)};
   if (moment.when != Moment::kStart) return moment;
   moment.victim = -1;  // before the ranks have met a lost one has no name: the whole job is killed
   moment.delay_ms *= 25;
