@@ -1,8 +1,6 @@
 // data/bad_sample_log.cpp -- reading, cutting and appending bad_samples.jsonl.
 #include "data/bad_sample_log.h"
 
-#include <fstream>
-
 #include "base/file.h"
 #include "base/json.h"
 
@@ -33,7 +31,9 @@ std::string line_of(const BadRow& row) {
 }  // namespace
 
 BadSampleLog::BadSampleLog(Options options) : options_(std::move(options)) {
-  if (options_.file.empty() || !fs::exists(options_.file)) return;
+  if (options_.file.empty()) return;
+  file_.emplace(options_.file, AppendFile::Mode::kWhenNeeded);
+  if (!fs::exists(options_.file)) return;
   const std::string text = read_file(options_.file);
   std::string kept;
   size_t at = 0;
@@ -52,11 +52,7 @@ void BadSampleLog::add(const std::vector<BadRow>& rows) {
     if (known_.emplace(row.source, row.line).second) lines += line_of(row);
   }
   if (lines.empty()) return;
-  if (!options_.file.empty()) {
-    std::ofstream file(options_.file, std::ios::binary | std::ios::app);
-    file << lines << std::flush;
-    require<std::runtime_error>(file.good(), "{}: cannot be written", options_.file.string());
-  }
+  if (file_) file_->append(lines);
   check_fraction(rows.back());
 }
 

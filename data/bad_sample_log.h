@@ -3,10 +3,12 @@
 // One JSON object a line: {"source", "line", "image", "reason"}, in the order in which the steps met them.
 
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
 
+#include "base/append_file.h"
 #include "data/formats/pair_source.h"
 
 namespace longclip {
@@ -25,15 +27,18 @@ class BadSampleLog {
   explicit BadSampleLog(Options options);
 
   /// Appends those that are new. Throws DataError with the counts once they are more than max_bad_fraction of all rows
-  /// (they are written before).
+  /// (they are written before, or held back: base/append_file.h).
   void add(const std::vector<BadRow>& rows);
   /// Distinct bad rows so far, which is also the number of lines in the file.
   int64_t count() const { return static_cast<int64_t>(known_.size()); }
+  /// Null where rows are only counted.
+  AppendFile* file() { return file_ ? &*file_ : nullptr; }
 
  private:
   void check_fraction(const BadRow& newest) const;
 
   Options options_;
+  std::optional<AppendFile> file_;
   std::set<std::pair<std::string, int64_t>> known_;  // (source, line)
 };
 

@@ -18,7 +18,7 @@ TEXT
     exit 0 ;;
 esac
 
-scripts/setup.sh
+scripts/setup.sh --test-packages
 mkdir -p build
 cmake --preset release ${TORCH_DIR:+-DTORCH_DIR="$TORCH_DIR"} >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
 grep -E 'LibTorch:|left out' build/configure.log || true

@@ -56,7 +56,6 @@ bool due(const Json& metrics, const LogConfig& config) { return metrics.at("step
 ResumeChoice ResumeChoice::parse(const std::string& text) {
   if (text == "auto") return {};
   if (text == "never") return {.mode = Mode::kNever, .from = {}};
-  require<InputError>(fs::is_directory(text), "--resume {}: is neither auto, never, nor a folder that exists", text);
   return {.mode = Mode::kFrom, .from = text};
 }
 
@@ -69,6 +68,7 @@ std::optional<Checkpoint> find_checkpoint(const RunConfig& config, const ResumeC
     return std::nullopt;
   }
   if (resume.mode == ResumeChoice::Mode::kFrom) {
+    require<InputError>(fs::is_directory(resume.from), "--resume {}: is neither auto, never, nor a folder that exists", resume.from.string());
     Checkpoint checkpoint = load_from(resume.from);
     check_same_experiment(config, parse_run_config(checkpoint.config_yaml, "config.yaml of the checkpoint"), resume.from);
     return checkpoint;
@@ -104,6 +104,13 @@ void RunLogs::write_step(const Json& metrics) {
   }
   if (tensorboard_) tensorboard_->add_scalars(metrics.at("step").get<int64_t>(), scalars);
   if (due(metrics, config_)) log_info("{}", line);
+}
+
+std::vector<AppendFile*> RunLogs::files() {
+  std::vector<AppendFile*> files{&metrics_.file()};
+  if (row_ids_) files.push_back(&row_ids_->file());
+  if (tensorboard_) files.push_back(&tensorboard_->file());
+  return files;
 }
 
 }  // namespace longclip

@@ -19,12 +19,12 @@ struct ResumeChoice {
   enum class Mode { kAuto, kNever, kFrom } mode = Mode::kAuto;
   std::filesystem::path from;  ///< kFrom: another run folder or one checkpoint of it
 
-  /// "auto", "never" or a folder. Throws InputError where the folder is not there.
+  /// "auto", "never" or a folder (which only rank 0 has to see).
   static ResumeChoice parse(const std::string& text);
 };
 
 /// The checkpoint to continue from, or nothing for a fresh start. Throws InputError for a folder of another experiment
-/// (with the keys that differ), for `never` on a used folder, and for a folder that holds something else.
+/// (with the keys that differ), for `never` on a used folder, for a `from` that is not there, and for a folder that holds something else.
 std::optional<Checkpoint> find_checkpoint(const RunConfig& config, const ResumeChoice& resume);
 
 /// The files that rank 0 writes while the run goes on. Other ranks hold none.
@@ -38,6 +38,8 @@ class RunLogs {
   void write_row_ids(const Json& rows) { row_ids_->append(rows); }
   /// The step of the newest line of metrics.jsonl.
   int64_t last_step() const { return last_step_; }
+  /// Those that hold back what a full disk does not take.
+  std::vector<AppendFile*> files();
 
  private:
   LogConfig config_;

@@ -27,7 +27,7 @@ void Trainer::run() {
     check_limits(batch, report);                                              // too many bad rows or skipped steps end the run
     if (checkpoint_due(report)) save();                                       // rank 0 writes
   }
-  if (saved_step_ != state_.step) save();                                     // last step, or a signal: never lost
+  save_last();                                                                // [all] last step, or a signal: never lost
   say_counts();
   if (stop_code_ != 0) throw Stopped(stop_code_, fmt::format("stopped by a signal after step {}; the checkpoint is saved", state_.step));
 }
@@ -95,6 +95,7 @@ void Trainer::apply(StepReport& report) {
   if (!report.applied) return;
   const auto& max_norm = config_.optim.max_grad_norm;
   if (max_norm && report.grad_norm > *max_norm) optimizer_->scale_grads(*max_norm / report.grad_norm);
+  if (saver_) saver_->before_update();  // nothing changes before the checkpoint in work has its copy
   optimizer_->step(report.lr);
   const auto& max_scale = config_.loss.max_logit_scale;
   if (max_scale && model_.logit_scale().item<double>() > *max_scale) model_.set_logit_scale(*max_scale);

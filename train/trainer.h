@@ -16,6 +16,7 @@
 #include "optim/lr_schedule.h"
 #include "train/run_config.h"
 #include "train/run_folder.h"
+#include "train/run_saver.h"
 #include "train/step_features.h"
 
 namespace longclip {
@@ -31,7 +32,7 @@ struct StepReport {
   int64_t num_truncated = 0;
   double data_wait_seconds = 0;    ///< mean over ranks
   bool applied = false;            ///< false: a loss or gradient was not finite, and nothing was changed
-  bool checkpoint_is_due = false;  ///< by its time, on the rank whose clock came first
+  SaveVerdict save = SaveVerdict::kNothing;  ///< what rank 0 wants after this step
 };
 
 /// REQUIRES: `comm` outlives it; one Trainer a process.
@@ -59,7 +60,11 @@ class Trainer {
   void check_limits(const PairBatch& batch, const StepReport& report);
   PairBatch next_batch();
   Json evaluate();                                                                    // [all]
+  void start_saver(bool resumed);
+  Checkpoint checkpoint();
   void save();
+  void save_last();                                                                   // [all]
+  void save_before(const std::exception& error);
   void restore(const std::optional<Checkpoint>& checkpoint);
   bool eval_due() const;
   bool checkpoint_due(const StepReport& report) const;
@@ -83,9 +88,8 @@ class Trainer {
   LrSchedule schedule_;
   int64_t total_steps_ = 0;
   int64_t last_step_ = 0;    // total_steps_, or run.stop_after_steps
-  int64_t saved_step_ = -1;  // of the newest checkpoint
-  double saved_seconds_ = 0;
   int stop_code_ = 0;        // agreed by all ranks in the last step
+  std::unique_ptr<RunSaver> saver_;  // rank 0; last, because it uses what is above
 };
 
 /// The device that run.device asks for, and this rank's GPU. Throws InputError where there is none.

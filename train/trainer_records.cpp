@@ -15,6 +15,8 @@
 namespace longclip {
 namespace {
 
+const std::string kRankZeroFailed = "rank 0 could not write a file of the run; its message says which";
+
 /// Bad rows of all ranks in the order of their positions, on every rank. Collective.
 std::vector<BadRow> gather_bad_rows(const std::vector<BadRow>& mine, Communicator& comm) {
   if (comm.world_size() == 1) return mine;
@@ -61,19 +63,19 @@ Json Trainer::account(const PairBatch& batch, const StepReport& report, double s
           {"pairs_per_second", static_cast<double>(pairs) / step_seconds},
           {"step_seconds", step_seconds},
           {"data_wait_seconds", report.data_wait_seconds},
+          {"checkpoint_stall_seconds", saver_ ? saver_->take_stall_seconds() : 0.0},
           {"tokens", report.num_tokens},
           {"truncated", report.num_truncated}};
 }
 
 void Trainer::agree(const LossTerms& loss, PairBatch& batch, StepReport& report) {
   // A stop, a bad row or a clock on one rank concerns all: what each wants travels with its losses, in one collective.
-  enum { kLoss, kLong, kShort, kEnergy, kWait, kTokens, kTruncated, kStop, kTimeIsUp, kBadRows };
-  const CheckpointConfig& config = config_.checkpoint;
-  const bool time_is_up = config.every_minutes > 0 && monotonic_seconds() - saved_seconds_ >= 60.0 * static_cast<double>(config.every_minutes);
+  enum { kLoss, kLong, kShort, kEnergy, kWait, kTokens, kTruncated, kStop, kSave, kBadRows };
+  const SaveVerdict save = saver_ ? saver_->verdict(state_.step + 1) : SaveVerdict::kNothing;  // of rank 0, for all
   const auto all = comm_.all_gather_numbers({loss.total.item<double>(), loss.long_term.item<double>(), loss.short_term.item<double>(),
                                              report.pcm_energy, batch.wait_seconds, static_cast<double>(report.num_tokens),
                                              static_cast<double>(batch.counts.truncated_long + batch.counts.truncated_short),
-                                             static_cast<double>(stop_requested()), static_cast<double>(time_is_up),
+                                             static_cast<double>(stop_requested()), static_cast<double>(save),
                                              static_cast<double>(batch.skipped.size())});
   const auto sum = [&](size_t column) {
     double total = 0;
@@ -88,7 +90,7 @@ void Trainer::agree(const LossTerms& loss, PairBatch& batch, StepReport& report)
   report.data_wait_seconds = mean(kWait);
   report.num_tokens = std::llround(sum(kTokens));
   report.num_truncated = std::llround(sum(kTruncated));
-  report.checkpoint_is_due = sum(kTimeIsUp) > 0;
+  report.save = static_cast<SaveVerdict>(std::llround(sum(kSave)));
   for (const std::vector<double>& rank : all) stop_code_ = std::max(stop_code_, static_cast<int>(rank[kStop]));
   if (sum(kBadRows) > 0) batch.skipped = gather_bad_rows(batch.skipped, comm_);
 }
@@ -111,8 +113,8 @@ void Trainer::log_row_ids(const PairBatch& batch) {
 PairBatch Trainer::next_batch() {
   try {
     return loader_->next();
-  } catch (const InputError&) {  // a bad row under on_bad_sample: fail ends the run, but loses no step
-    if (saved_step_ != state_.step) save();
+  } catch (const InputError& error) {  // a bad row under on_bad_sample: fail ends the run, but loses no step
+    save_before(error);
     throw;
   }
 }
@@ -121,15 +123,17 @@ void Trainer::check_limits(const PairBatch& batch, const StepReport& report) {
   try {
     bad_samples_->add(batch.skipped);
     state_.bad_samples = bad_samples_->count();
-  } catch (const InputError&) {  // more than data.max_bad_fraction
+  } catch (const InputError& error) {  // more than data.max_bad_fraction
     state_.bad_samples = bad_samples_->count();
-    save();
+    save_before(error);
     throw;
   }
   if (state_.skipped_steps_in_a_row < config_.optim.max_skipped_steps) return;
-  save();  // the weights are those of the last good step
-  fail<std::runtime_error>("step {}: {} was not finite for {} steps in a row (optim.max_skipped_steps); the weights before them are saved",
-                           state_.step, culprit(report), state_.skipped_steps_in_a_row);
+  const std::runtime_error error(
+      fmt::format("step {}: {} was not finite for {} steps in a row (optim.max_skipped_steps); the weights before them are saved",
+                  state_.step, culprit(report), state_.skipped_steps_in_a_row));
+  save_before(error);  // the weights are those of the last good step
+  throw error;
 }
 
 bool Trainer::eval_due() const {
@@ -152,19 +156,21 @@ Json Trainer::evaluate() {
 }
 
 bool Trainer::checkpoint_due(const StepReport& report) const {
-  const int64_t every = config_.checkpoint.every_steps;
-  return (every > 0 && state_.step % every == 0) || report.checkpoint_is_due;
+  if (report.save == SaveVerdict::kFail) fail<std::runtime_error>("{}", saver_ ? saver_->failure() : kRankZeroFailed);
+  return report.save == SaveVerdict::kSave;
 }
 
 void Trainer::rescue() {
   // Weights change after the last collective of a step, so they are those of state_.step; its line may not be written yet.
-  if (!logs_ || state_.step == 0 || saved_step_ == state_.step || logs_->last_step() != state_.step) return;
+  if (!saver_ || state_.step == 0 || saver_->saved_step() == state_.step || logs_->last_step() != state_.step) return;
+  std::string problem;
   try {
-    save();
-    log_warning("a rank was lost; step {} is saved", state_.step);
+    problem = saver_->try_to_finish(state_.step);  // once: a rank that lost its peer has to end in time
   } catch (const std::exception& error) {  // a device that lost its peer may not answer; the caller has the real cause
-    log_error("a rank was lost, and step {} could not be saved: {}", state_.step, error.what());
+    problem = error.what();
   }
+  if (problem.empty()) log_warning("a rank was lost; step {} is saved", state_.step);
+  else log_error("a rank was lost, and step {} could not be saved: {}", state_.step, problem);
 }
 
 void Trainer::say_counts() const {
@@ -179,18 +185,46 @@ void Trainer::say_counts() const {
   say(state_.bad_samples, "rows could not be used; bad_samples.jsonl lists them");
 }
 
+void Trainer::start_saver(bool resumed) {
+  if (comm_.rank() != 0) return;
+  std::vector<AppendFile*> files = logs_->files();
+  files.push_back(bad_samples_->file());
+  saver_ = std::make_unique<RunSaver>(config_.run.dir, config_.checkpoint,
+                                      RunSaver::Content{.checkpoint = [this] { return checkpoint(); }, .files = std::move(files)},
+                                      /*saved_step=*/resumed ? state_.step : -1);
+}
+
+/// What a checkpoint of this moment holds. The tensors are the live ones, but for the folded positions (a new tensor, small).
+Checkpoint Trainer::checkpoint() {
+  return {.model = model_.weights(),
+          .architecture = to_json(model_.architecture()),
+          .optimizer = optimizer_->state(),
+          .state = state_,
+          .config_yaml = dump_config(config_)};
+}
+
 void Trainer::save() {
-  if (comm_.rank() == 0) {
-    save_checkpoint(config_.run.dir, {.model = model_.weights(),
-                                      .architecture = to_json(model_.architecture()),
-                                      .optimizer = optimizer_->state(),
-                                      .state = state_,
-                                      .config_yaml = dump_config(config_)});
-    remove_old_checkpoints(config_.run.dir, config_.checkpoint);
-    log_info("saved the checkpoint of step {}", state_.step);
+  if (saver_) saver_->save();
+}
+
+void Trainer::save_last() {
+  std::string problem;
+  try {
+    if (saver_) saver_->finish(state_.step);
+  } catch (const std::exception& error) {
+    problem = error.what();
   }
-  saved_step_ = state_.step;
-  saved_seconds_ = monotonic_seconds();
+  const bool failed = comm_.all_reduce_max(!problem.empty()) != 0;
+  require<std::runtime_error>(!failed, "{}", saver_ ? problem : kRankZeroFailed);
+}
+
+/// Before `error` ends the run. Not collective: it may have come to one rank alone.
+void Trainer::save_before(const std::exception& error) {
+  try {
+    if (saver_) saver_->finish(state_.step);
+  } catch (const std::exception& problem) {
+    fail<std::runtime_error>("{}; and {}", error.what(), problem.what());
+  }
 }
 
 }  // namespace longclip

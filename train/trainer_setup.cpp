@@ -80,7 +80,7 @@ at::Device choose_device(DeviceChoice choice, int64_t local_rank) {
 
 int64_t choose_workers(const std::optional<int64_t>& workers, const Communicator& comm) {
   if (workers) return *workers;
-  return std::max<int64_t>(1, static_cast<int64_t>(std::thread::hardware_concurrency()) / comm.world_size());
+  return std::max<int64_t>(1, static_cast<int64_t>(std::thread::hardware_concurrency()) / comm.local_world_size());
 }
 
 Clip load_initial_model(const ModelConfig& config) {
@@ -121,14 +121,13 @@ Trainer::Trainer(RunConfig config, const std::optional<Checkpoint>& checkpoint, 
                                                                    .workers = choose_workers(config_.data.workers, comm_),
                                                                    .prefetch_steps = config_.data.prefetch_steps,
                                                                    .pin_memory = device_.is_cuda()});
-  saved_seconds_ = monotonic_seconds();
+  start_saver(checkpoint.has_value());
   say_plan();
 }
 
 void Trainer::restore(const std::optional<Checkpoint>& checkpoint) {
   if (checkpoint) {
     state_ = checkpoint->state;
-    saved_step_ = state_.step;
     optimizer_->load_state(checkpoint->optimizer);
     log_info("resuming after step {}", state_.step);
     if (comm_.rank() == 0) set_aside_newer_checkpoints(config_.run.dir, state_.step);

@@ -5,6 +5,8 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <atomic>
+#include <cstdio>
 #include <memory>
 
 namespace longclip {
@@ -12,11 +14,18 @@ namespace {
 
 std::string g_pattern = "%H:%M:%S.%e %^%l%$ %v";  // set once, before threads start
 
+/// A log that cannot be written (disk full) loses lines, but must not end a run or fill the terminal.
+void say_once(const std::string& problem) {
+  static std::atomic<bool> said{false};
+  if (!said.exchange(true)) fmt::print(stderr, "the log cannot be written, lines may be missing: {}\n", problem);
+}
+
 spdlog::logger& logger() {
   static const std::shared_ptr<spdlog::logger> instance = [] {
     auto made = std::make_shared<spdlog::logger>("longclip", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
     made->set_pattern(g_pattern);
     made->flush_on(spdlog::level::debug);
+    made->set_error_handler(say_once);
     return made;
   }();
   return *instance;

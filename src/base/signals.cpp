@@ -1,22 +1,39 @@
-// base/signals.cpp -- one atomic integer set by the handlers.
+// base/signals.cpp -- two atomic integers set by the handlers.
 #include "base/signals.h"
 
-#include <csignal>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <csignal>
+#include <cstdint>
+#include <ctime>
 
 #include "base/error.h"
 
 namespace longclip {
 namespace {
 std::atomic<int> g_exit_code{0};
-static_assert(std::atomic<int>::is_always_lock_free, "signal handlers need a lock-free flag");
+std::atomic<int64_t> g_first_milliseconds{0};
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<int64_t>::is_always_lock_free, "signal handlers need lock-free flags");
+
+/// One Ctrl-C or one stop of a job may arrive twice: from the terminal or the batch system, and passed on by a launcher.
+constexpr int64_t kSameSignalMilliseconds = 500;
+
+int64_t now_milliseconds() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
+}
 
 void on_signal(int number) {
   const int code = number == SIGINT ? kExitInterrupted : kExitTerminated;
-  // Slurm may send TERM more than once; only a second Ctrl-C means "now".
-  if (g_exit_code.exchange(code) != 0 && number == SIGINT) _exit(code);
+  int none = 0;
+  if (g_exit_code.compare_exchange_strong(none, code)) {
+    g_first_milliseconds = now_milliseconds();
+  } else if (now_milliseconds() - g_first_milliseconds > kSameSignalMilliseconds) {
+    _exit(code);
+  }
 }
 }  // namespace
 
@@ -28,6 +45,8 @@ void install_stop_signals() {
   for (const int number : {SIGINT, SIGTERM, SIGUSR1}) sigaction(number, &action, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 }
+
+void stop_with_parent() { prctl(PR_SET_PDEATHSIG, SIGTERM); }
 
 int stop_requested() { return g_exit_code.load(); }
 

@@ -19,6 +19,8 @@ namespace {
 
 constexpr const char* kVerified[] = {"model.safetensors", "model.json", "optimizer.safetensors", "config.yaml"};
 
+constexpr const char* kUnfinished = ".unfinished";
+
 /// The only place that makes names of checkpoint folders.
 std::string checkpoint_name(int64_t step) { return fmt::format("step_{:08d}", step); }
 
@@ -58,13 +60,12 @@ void write_files(const fs::path& folder, const Checkpoint& checkpoint) {
 void save_checkpoint(const fs::path& run_dir, const Checkpoint& checkpoint) {
   const fs::path checkpoints = run_dir / "checkpoints";
   const std::string name = checkpoint_name(checkpoint.state.step);
-  const fs::path target = checkpoints / name, unfinished = checkpoints / (name + ".unfinished");
+  const fs::path target = checkpoints / name, unfinished = checkpoints / (name + kUnfinished), replaced = checkpoints / (name + ".replaced");
   fs::remove_all(unfinished);
   fs::create_directories(unfinished);
   try {
     write_files(unfinished, checkpoint);
     if (fs::exists(target)) {  // a run that was resumed from before this step arrives here again
-      const fs::path replaced = checkpoints / (name + ".replaced");
       fs::remove_all(replaced);
       fs::rename(target, replaced);
       publish_folder(unfinished, target);
@@ -75,6 +76,7 @@ void save_checkpoint(const fs::path& run_dir, const Checkpoint& checkpoint) {
   } catch (...) {
     std::error_code ignored;
     fs::remove_all(unfinished, ignored);
+    if (!fs::exists(target, ignored) && fs::exists(replaced, ignored)) fs::rename(replaced, target, ignored);
     throw;
   }
   write_file_atomically(checkpoints / "latest", name + "\n");
@@ -128,6 +130,15 @@ void set_aside_newer_checkpoints(const fs::path& run_dir, int64_t step) {
     fs::rename(folder, aside);
     log_warning("{} belongs to the steps that this run goes back from; it is now {}", folder.filename().string(), aside.string());
   }
+}
+
+void remove_unfinished_checkpoints(const fs::path& run_dir) {
+  std::error_code absent;
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(run_dir / "checkpoints", absent)) {
+    if (entry.path().extension() == kUnfinished && step_of(entry.path().stem()) >= 0) found.push_back(entry.path());
+  }
+  for (const fs::path& folder : found) fs::remove_all(folder);
 }
 
 void remove_old_checkpoints(const fs::path& run_dir, const CheckpointConfig& config) {

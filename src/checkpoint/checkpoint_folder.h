@@ -43,6 +43,9 @@ std::optional<Checkpoint> load_newest_checkpoint(const std::filesystem::path& ru
 /// step_N.set_aside, which nothing reads or removes.
 void set_aside_newer_checkpoints(const std::filesystem::path& run_dir, int64_t step);
 
+/// Removes what a killed process left of a checkpoint. REQUIRES: no one writes to this run.
+void remove_unfinished_checkpoints(const std::filesystem::path& run_dir);
+
 /// Removes what `config` does not keep, oldest first; never the newest.
 void remove_old_checkpoints(const std::filesystem::path& run_dir, const CheckpointConfig& config);
 

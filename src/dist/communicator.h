@@ -18,7 +18,7 @@ class ProcessGroup;
 
 namespace longclip {
 
-/// Every method but rank(), world_size() and the last two is collective: all ranks call it in the same order. A failed
+/// Every method but rank(), the sizes and the last two is collective: all ranks call it in the same order. A failed
 /// collective throws DistError that names it, this rank and the lost one; a rank that waits in a collective which cannot
 /// complete ends with a line that says so and exit code 3 (dist/rank_watch.h).
 class Communicator {
@@ -33,6 +33,7 @@ class Communicator {
 
   int64_t rank() const { return launch_.rank; }
   int64_t world_size() const { return launch_.world_size; }
+  int64_t local_world_size() const { return launch_.local_world_size; }  ///< ranks on this machine
 
   /// rows [B, ...] of each rank -> [world_size * B, ...], rank-major. No gradient.
   at::Tensor all_gather_rows(const at::Tensor& rows);

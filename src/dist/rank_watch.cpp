@@ -130,6 +130,7 @@ void RankWatch::State::look_at(int64_t rank) {
 /// Of the rank that this one watches while all is well.
 std::optional<std::string> RankWatch::State::judge_next() const {
   const int64_t rank = next_rank();
+  if (rank == options.rank) return std::nullopt;  // a world of one
   const Peer& peer = peers[static_cast<size_t>(rank)];
   const double silent = peer.silent_seconds(awake_seconds);
   if (peer.farewell == kDone || silent < limit_seconds(peer)) return std::nullopt;
@@ -148,6 +149,7 @@ std::optional<std::string> RankWatch::State::find_culprit(const Sign& me, double
     if (behind < 0 || peer(rank).sign.collectives < peer(behind).sign.collectives) behind = rank;
     if (quiet < 0 || peer(rank).changed_seconds < peer(quiet).changed_seconds) quiet = rank;
   }
+  if (quiet < 0) return "there is no other rank";
   if (since_seconds < patience) return std::nullopt;
   if (peer(quiet).farewell) return fmt::format("rank {} has left the run as if it were done", quiet);
   const double silent = peer(quiet).silent_seconds(awake_seconds);

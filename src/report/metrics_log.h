@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "base/json.h"
-#include "report/append_file.h"
+#include "base/append_file.h"
 
 namespace longclip {
 
@@ -16,8 +16,9 @@ class MetricsLog {
   explicit MetricsLog(const std::filesystem::path& path) : file_(path) {}
 
   /// Appends one line, keys in the order of `record`; a number that is not finite becomes null. The line is with the
-  /// operating system when this returns. Throws std::runtime_error if the file cannot take it.
+  /// operating system when this returns, or held back (base/append_file.h).
   void append(const Json& record);
+  AppendFile& file() { return file_; }
 
   /// On resume from a checkpoint of `step` completed steps: keeps the lines whose integer `step` is at most that, in
   /// one atomic replacement. Lines that cannot be read (the part of a line that a kill left, zeros after a power

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "report/append_file.h"
+#include "base/append_file.h"
 
 namespace longclip {
 
@@ -29,8 +29,9 @@ class TensorBoardWriter {
   explicit TensorBoardWriter(const std::filesystem::path& folder, int64_t completed_steps = 0);
 
   /// Appends the values of one step, stored in single precision (NaN and infinity are kept: TensorBoard marks them).
-  /// They are with the operating system when this returns.
+  /// They are with the operating system when this returns, or held back (base/append_file.h).
   void add_scalars(int64_t step, const Scalars& scalars);
+  AppendFile& file() { return *file_; }
   const std::filesystem::path& path() const { return file_->path(); }
 
  private:

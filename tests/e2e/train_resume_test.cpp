@@ -10,12 +10,22 @@ namespace {
 
 constexpr const char* kForty =
     "schedule: {steps: 40, warmup_steps: 2}\nprecision: {compute: fp32}\ncheckpoint: {every_steps: 2}\n";
+constexpr const char* kEachStep =
+    "schedule: {steps: 40, warmup_steps: 2}\nprecision: {compute: fp32}\ncheckpoint: {every_steps: 1, keep_last: 2}\n";
 constexpr const char* kSix =
     "schedule: {steps: 6, warmup_steps: 2}\nprecision: {compute: bf16}\ncheckpoint: {every_steps: 2}\n";
 
 /// One thread: operations this small only wait for each other with more, and other numbers of threads give other bits.
 CommandResult train_alone(const std::string& arguments, const fs::path& folder) {
   return run_command("OMP_NUM_THREADS=1 " + program().string() + " train run.yaml " + arguments, folder);
+}
+
+/// Kills the run when a checkpoint in work has a file of that name (a pattern) and a complete one lies beside it.
+CommandResult train_until_killed_at(const fs::path& folder, const std::string& file) {
+  const std::string there = "[ -e out/checkpoints/latest ] && ls out/checkpoints/*.unfinished/" + file + " >/dev/null 2>&1";
+  return run_command("OMP_NUM_THREADS=1 " + program().string() + " train run.yaml & pid=$!; until { " + there +
+                         "; } || ! kill -0 $pid 2>/dev/null; do sleep 0.002; done; kill -KILL $pid; wait $pid",
+                     folder);
 }
 
 void train_well(const std::string& arguments, const fs::path& folder) {
@@ -63,6 +73,28 @@ TEST_CASE("train: after a signal or a kill the same command ends with the bits o
     train_well("", folder.path());
     check_equals(folder.path(), whole.path(), 40);
   }
+}
+
+TEST_CASE("train: killed again and again while checkpoints are written, a run loses none that was complete", "[e2e]") {
+  const TemporaryFolder whole, folder;
+  write_fast_experiment(whole.path(), kEachStep);
+  write_fast_experiment(folder.path(), kEachStep);
+  train_well("", whole.path());
+  // The writing takes longer than a step, so that one is nearly always in work; each round kills it at another file.
+  int64_t kills = 0;
+  for (const std::string part : {"model.safetensors.tmp*", "model.safetensors", "optimizer.safetensors.tmp*", "optimizer.safetensors", "config.yaml"}) {
+    const CommandResult killed = train_until_killed_at(folder.path(), part);
+    CAPTURE(part, killed.err);
+    REQUIRE((killed.exit_code == 137 || killed.exit_code == 0));  // 0: it ended before that file was seen
+    REQUIRE_THAT(killed.err, !ContainsSubstring("refused"));
+    kills += killed.exit_code == 137;
+  }
+  REQUIRE(kills > 0);
+  const CommandResult last = train_alone("", folder.path());
+  CAPTURE(last.err);
+  REQUIRE(last.exit_code == 0);
+  REQUIRE_THAT(last.err, ContainsSubstring("resuming after step") && !ContainsSubstring("refused"));
+  check_equals(folder.path(), whole.path(), 40);
 }
 
 TEST_CASE("train: stop_after_steps and the same command again give the bits of one run in bf16", "[e2e]") {

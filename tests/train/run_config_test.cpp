@@ -82,6 +82,8 @@ TEST_CASE("RunConfig: values out of range are refused with their key", "[train][
                                 "checkpoint.every_minutes=-1",
                                 "checkpoint.keep_last=0",
                                 "checkpoint.keep_every_steps=0",
+                                "checkpoint.on_error=ignore",
+                                "checkpoint.retry_seconds=-1",
                                 "log.every_steps=0",
                                 "log.level=loud",
                                 "eval.every_steps=5",

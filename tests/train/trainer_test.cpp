@@ -39,6 +39,14 @@ void flip_last_byte(const fs::path& file) {
 
 }  // namespace
 
+TEST_CASE("Trainer: the metrics tell what a checkpoint cost the step after it", "[train][unit]") {
+  const SmallRun run;
+  const fs::path folder = run.train({"checkpoint.every_steps=3"});
+  const std::vector<Json> stalls = column(folder, "checkpoint_stall_seconds");
+  REQUIRE(stalls.size() == 6);
+  for (size_t i = 0; i < stalls.size(); ++i) REQUIRE((stalls[i].get<double>() > 0) == (i == 3));
+}
+
 TEST_CASE("Trainer: a run that stopped twice and went on has the bits of one that never stopped", "[train][unit]") {
   for (const std::string compute : {"fp32", "bf16"}) {
     CAPTURE(compute);

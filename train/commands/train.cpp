@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "dist/communicator.h"
 #include "train/commands/commands.h"
 #include "train/trainer.h"
@@ -37,6 +38,8 @@ int train(const TrainOptions& options) {
   require<InputError>(!options.config.empty(), "CONFIG is missing: longclip train CONFIG.yaml");
   const RunConfig config = load_run_config(options.config, options.overrides);  // a bad key stops here, alike on every rank
   const LaunchInfo launch = LaunchInfo::from_environment();
+  const bool by_launcher = launch.launcher != Launcher::kAlone && launch.launcher != Launcher::kPlain;
+  if (by_launcher) stop_with_parent();  // torchrun, for one, leaves its ranks running when it is killed
   start_log(launch.log_prefix(), config.log.level);
   share_cores(launch);
   const at::Device device = choose_device(config.run.device, launch.local_rank);
@@ -72,7 +75,7 @@ void add_train_command(CLI::App& app, Run& run) {
       ->capture_default_str();
   command->add_flag("--config-reference", options->config_reference, "Print docs/config.md: every key with its default, meaning and source");
   command->footer("Example:\n  longclip train configs/smoke_cpu.yaml --set schedule.steps=20\n"
-                  "Several ranks:\n  torchrun --no-python --nproc-per-node 2 longclip train CONFIG.yaml\n"
+                  "Several ranks (docs/launching.md):\n  longclip launch --nproc 2 -- CONFIG.yaml\n"
                   "Ctrl-C saves a checkpoint and ends with 130, SIGTERM with 143; the same command continues.");
   command->callback([options, &run] { run = [options] { return train(*options); }; });
 }
