@@ -1,9 +1,6 @@
 // tests/e2e/ranks.cpp -- see ranks.h
 #include "ranks.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,23 +26,6 @@ namespace {
 constexpr double kPatienceSeconds = 180;
 constexpr int64_t kMostScenes = 192;
 
-/// A TCP port that nobody listened on a moment ago, not from the range that outgoing connections are given.
-int64_t free_port() {
-  static int64_t next = 10000 + getpid() % 10000;
-  for (int tries = 0; tries < 1000; ++tries) {
-    const int64_t port = next = next == 19999 ? 10000 : next + 1;
-    const int listener = socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_ANY);
-    address.sin_port = htons(static_cast<uint16_t>(port));
-    const bool bound = listener >= 0 && bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-    if (listener >= 0) close(listener);
-    if (bound) return port;
-  }
-  throw std::runtime_error("no free TCP port");
-}
-
 int exit_code_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
 
 /// The shell becomes the rank, so that its process id is the rank's.
@@ -69,7 +49,8 @@ const fs::path& scenes() {
 void spoil(std::vector<std::string>& rows, const fs::path& folder) {
   write_text(folder / "noise.png", "no picture");
   rows.at(5) = R"({"image": "images/)";
-  rows.at(11) = R"({"image": "images/missing.png", "long": "One that is missing. It is not there.", "short": "missing"})";
+  rows.at(11) =
+      R"({"image": "images/missing.png", "long": "One that is missing. It is not there.", "short": "missing"})";
   rows.at(17) = R"({"image": "noise.png", "long": "One that is noise. It is no picture.", "short": "noise"})";
 }
 
@@ -94,12 +75,15 @@ void Ranks::start(const std::vector<RankPlace>& places, const std::string& maste
   const std::string port = std::to_string(free_port()), count = std::to_string(places.size());
   for (size_t i = 0; i < places.size(); ++i) {
     const std::string rank = std::to_string(i);
-    std::string line = "cd '" + places[i].folder.string() + "' && export OMP_NUM_THREADS=1 RANK=" + rank + " WORLD_SIZE=" + count +
-                       " LOCAL_RANK=" + rank + " LOCAL_WORLD_SIZE=" + count + " MASTER_ADDR=" + master + " MASTER_PORT=" + port + " && exec ";
+    std::string line = "cd '" + places[i].folder.string() + "' && export OMP_NUM_THREADS=1 RANK=" + rank +
+                       " WORLD_SIZE=" + count + " LOCAL_RANK=" + rank + " LOCAL_WORLD_SIZE=" + count +
+                       " MASTER_ADDR=" + master + " MASTER_PORT=" + port + " && exec ";
     if (!places[i].network.empty()) line += "ip netns exec " + places[i].network + " ";
     line += program().string() + " train run.yaml " + places[i].arguments;
     const std::string stream = (streams_ / rank).string();
-    ranks_.push_back({.process = start_shell(line + " >'" + stream + ".out' 2>'" + stream + ".err' </dev/null"), .ended = false, .end = {}});
+    ranks_.push_back({.process = start_shell(line + " >'" + stream + ".out' 2>'" + stream + ".err' </dev/null"),
+                      .ended = false,
+                      .end = {}});
   }
   signalled_seconds_ = monotonic_seconds();
 }
@@ -131,7 +115,8 @@ bool Ranks::ended(int64_t number) {
   int status = 0;
   if (rank.ended || waitpid(rank.process, &status, WNOHANG) != rank.process) return rank.ended;
   rank.ended = true;
-  rank.end = {.exit_code = exit_code_of(status), .seconds = monotonic_seconds() - signalled_seconds_, .err = err(number)};
+  rank.end = {
+      .exit_code = exit_code_of(status), .seconds = monotonic_seconds() - signalled_seconds_, .err = err(number)};
   return true;
 }
 
@@ -150,7 +135,8 @@ bool Ranks::wait_until(const std::function<bool()>& condition) {
 RankEnd Ranks::wait_for(int64_t rank) {
   const double started = monotonic_seconds();
   while (!ended(rank)) {
-    if (monotonic_seconds() - started > kPatienceSeconds) throw std::runtime_error(fmt::format("rank {} does not end: {}", rank, err(rank)));
+    if (monotonic_seconds() - started > kPatienceSeconds)
+      throw std::runtime_error(fmt::format("rank {} does not end: {}", rank, err(rank)));
     for (int64_t other = 0; other < size(); ++other) ended(other);  // notes when
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
@@ -163,7 +149,8 @@ std::vector<RankEnd> Ranks::wait() {
   return ends;
 }
 
-std::vector<RankEnd> run_ranks(int64_t world_size, const fs::path& folder, const std::string& arguments, int exit_code) {
+std::vector<RankEnd> run_ranks(int64_t world_size, const fs::path& folder, const std::string& arguments,
+                               int exit_code) {
   const std::vector<RankEnd> ends = Ranks(world_size, folder, arguments).wait();
   for (const RankEnd& end : ends) {
     CAPTURE(world_size, arguments, end.err);
@@ -183,16 +170,21 @@ void write_ranks_experiment(const fs::path& folder, const RanksExperiment& exper
   fs::create_directory_symlink(scenes() / "images", folder / "images");
   write_text(folder / "run.yaml",
              "run: {name: ranks, dir: out, device: cpu}\n"
-             "model: {init: " + narrow_model(experiment.model_width) + "}\n"
-             "data: {train: [{format: triples, path: rows.jsonl}], pairs_per_step: " + std::to_string(experiment.pairs_per_step) +
+             "model: {init: " +
+                 narrow_model(experiment.model_width) +
+                 "}\n"
+                 "data: {train: [{format: triples, path: rows.jsonl}], pairs_per_step: " +
+                 std::to_string(experiment.pairs_per_step) +
                  ", workers: 1, max_bad_fraction: 0.5}\n"
-             "optim: {lr: 1.0e-3}\nprecision: {compute: fp32}\nlog: {row_ids: true, tensorboard: false}\n" + experiment.more);
+                 "optim: {lr: 1.0e-3}\nprecision: {compute: fp32}\nlog: {row_ids: true, tensorboard: false}\n" +
+                 experiment.more);
 }
 
 void read_rows_from(const fs::path& folder, const std::string& rows_folder) {
   const std::string own = "path: rows.jsonl";
   std::string text = read_text(folder / "run.yaml");
-  write_text(folder / "run.yaml", text.replace(text.find(own), own.size(), "path: " + rows_folder + "/rows.jsonl, images: " + rows_folder));
+  write_text(folder / "run.yaml",
+             text.replace(text.find(own), own.size(), "path: " + rows_folder + "/rows.jsonl, images: " + rows_folder));
 }
 
 int64_t count_lines(const fs::path& file) {

@@ -15,7 +15,7 @@ namespace longclip::test {
 
 /// How a rank ended.
 struct RankEnd {
-  int exit_code = 0;  ///< 128 + the signal that killed it
+  int exit_code = 0;   ///< 128 + the signal that killed it
   double seconds = 0;  ///< after the last signal that the test sent to any rank
   std::string err;
   /// The lines of level error.
@@ -25,8 +25,8 @@ struct RankEnd {
 /// Where and how one rank runs.
 struct RankPlace {
   std::filesystem::path folder;
-  std::string arguments;       ///< after `train run.yaml`
-  std::string network = {};    ///< a network namespace; empty: this one
+  std::string arguments;     ///< after `train run.yaml`
+  std::string network = {};  ///< a network namespace; empty: this one
 };
 
 /// The processes; those that still run at the end of the scope are killed. One thread each (OMP_NUM_THREADS=1).
@@ -66,15 +66,16 @@ class Ranks {
 };
 
 /// All ranks, started and waited for; all must end with `exit_code`.
-std::vector<RankEnd> run_ranks(int64_t world_size, const std::filesystem::path& folder, const std::string& arguments = "", int exit_code = 0);
+std::vector<RankEnd> run_ranks(int64_t world_size, const std::filesystem::path& folder,
+                               const std::string& arguments = "", int exit_code = 0);
 
 /// What an experiment of several ranks is made of.
 struct RanksExperiment {
-  int64_t rows = 30;           ///< drawn scenes, at most 192
+  int64_t rows = 30;  ///< drawn scenes, at most 192
   int64_t pairs_per_step = 12;
   int64_t model_width = 32;
-  bool bad_rows = false;       ///< lines 6, 12 and 18 cannot be used
-  std::string more;            ///< further lines of YAML: schedule, loss, checkpoint ...
+  bool bad_rows = false;  ///< lines 6, 12 and 18 cannot be used
+  std::string more;       ///< further lines of YAML: schedule, loss, checkpoint ...
 };
 /// run.yaml, rows.jsonl and images in `folder`; the run folder is `out`, with row_ids.jsonl; fp32, lr 1e-3.
 void write_ranks_experiment(const std::filesystem::path& folder, const RanksExperiment& experiment);

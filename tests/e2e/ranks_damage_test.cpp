@@ -26,8 +26,12 @@ struct Moment {
 
 Moment draw_moment(std::mt19937& random, int64_t ranks) {
   const auto below = [&](int64_t count) { return static_cast<int64_t>(random() % static_cast<uint32_t>(count)); };
-  const Moment::When whens[] = {Moment::kStart, Moment::kResumed, Moment::kSteps, Moment::kSteps, Moment::kWrite, Moment::kWrite};
-  Moment moment{.when = whens[below(6)], .checkpoints = 1 + below(3), .delay_ms = below(40), .victim = below(2) == 0 ? -1 : below(ranks)};
+  const Moment::When whens[] = {Moment::kStart, Moment::kResumed, Moment::kSteps,
+                                Moment::kSteps, Moment::kWrite,   Moment::kWrite};
+  Moment moment{.when = whens[below(6)],
+                .checkpoints = 1 + below(3),
+                .delay_ms = below(40),
+                .victim = below(2) == 0 ? -1 : below(ranks)};
   if (moment.when != Moment::kStart) return moment;
   moment.victim = -1;  // before the ranks have met a lost one has no name: the whole job is killed
   moment.delay_ms *= 25;
@@ -39,8 +43,10 @@ std::string to_text(const Moment& moment) {
   switch (moment.when) {
     case Moment::kStart: return fmt::format("{} {} ms after the start", who, moment.delay_ms);
     case Moment::kResumed: return fmt::format("{} {} ms after the checkpoint was read", who, moment.delay_ms);
-    case Moment::kSteps: return fmt::format("{} {} ms after {} new checkpoints", who, moment.delay_ms, moment.checkpoints);
-    case Moment::kWrite: return fmt::format("{} while a checkpoint is written, after {} new ones", who, moment.checkpoints);
+    case Moment::kSteps:
+      return fmt::format("{} {} ms after {} new checkpoints", who, moment.delay_ms, moment.checkpoints);
+    case Moment::kWrite:
+      return fmt::format("{} while a checkpoint is written, after {} new ones", who, moment.checkpoints);
   }
   return who;
 }
@@ -61,7 +67,9 @@ std::string latest(const fs::path& run) {
 /// Polls until the moment has come. False where the run ended before.
 bool wait_for(const Moment& moment, Ranks& ranks, const fs::path& run) {
   const auto after = std::chrono::milliseconds(moment.delay_ms);
-  if (moment.when == Moment::kResumed && !ranks.wait_until([&] { return ranks.err(0).find("pairs on each of") != std::string::npos; })) return false;
+  if (moment.when == Moment::kResumed &&
+      !ranks.wait_until([&] { return ranks.err(0).find("pairs on each of") != std::string::npos; }))
+    return false;
   std::string seen = latest(run);
   int64_t count = 0;
   const auto enough = [&] {
@@ -91,7 +99,8 @@ void check_survivors(const std::vector<RankEnd>& ends, int64_t victim) {
     const std::string line = end.errors()[0];
     const bool named = line.find(fmt::format("rank {} is lost", victim)) != std::string::npos;
     REQUIRE((named || (victim == 0 && line.find("the store of rank 0") != std::string::npos)));
-    REQUIRE_THAT(line, ContainsSubstring(fmt::format("rank {}", rank)) && (ContainsSubstring("in step ") || ContainsSubstring("before the first step")));
+    REQUIRE_THAT(line, ContainsSubstring(fmt::format("rank {}", rank)) &&
+                           (ContainsSubstring("in step ") || ContainsSubstring("before the first step")));
   }
 }
 
@@ -116,26 +125,33 @@ void storm(int64_t num_ranks, uint32_t seed, const fs::path& folder) {
     double seconds = 0;
     for (const RankEnd& end : ends) seconds = std::max(seconds, end.seconds);
     const std::string newest = latest(run).substr(0, latest(run).find('\n'));
-    std::cout << fmt::format("seed {}, kill {}: {}; all ended {:.1f} s later; {}", seed, kill + 1, to_text(moment), seconds, newest) << std::endl;
+    std::cout << fmt::format("seed {}, kill {}: {}; all ended {:.1f} s later; {}", seed, kill + 1, to_text(moment),
+                             seconds, newest)
+              << std::endl;
     if (moment.victim >= 0) check_survivors(ends, moment.victim);
   }
-  std::cout << fmt::format("{} ranks: {} of {} kills left half a checkpoint behind", num_ranks, halves, kKills) << std::endl;
+  std::cout << fmt::format("{} ranks: {} of {} kills left half a checkpoint behind", num_ranks, halves, kKills)
+            << std::endl;
   REQUIRE(halves > 0);
   run_ranks(num_ranks, folder);
 }
 
 }  // namespace
 
-TEST_CASE("ranks: a run that is killed 25 times, one rank or all of them, ends with the bits of one that was left alone", "[e2e]") {
+TEST_CASE(
+    "ranks: a run that is killed 25 times, one rank or all of them, ends with the bits of one that was left alone",
+    "[e2e]") {
   constexpr int64_t kSteps = 80;
   for (const auto& [num_ranks, seed, every] : {std::tuple{2, 2025u, 1}, {3, 4711u, 2}}) {
     const Stopwatch stopwatch(fmt::format("kill storm of {} ranks", num_ranks));
     const TemporaryFolder whole, parts;
     for (const fs::path& folder : {whole.path(), parts.path()}) {
-      write_ranks_experiment(folder, {.bad_rows = true, .more = fmt::format("loss: {{pcm: {{scope: global, components: 4}}}}\n"
-                                                                            "schedule: {{steps: {}, warmup_steps: 5}}\n"
-                                                                            "checkpoint: {{every_steps: {}}}\n"
-                                                                            "distributed: {{timeout_seconds: 20}}\n", kSteps, every)});
+      write_ranks_experiment(folder, {.bad_rows = true,
+                                      .more = fmt::format("loss: {{pcm: {{scope: global, components: 4}}}}\n"
+                                                          "schedule: {{steps: {}, warmup_steps: 5}}\n"
+                                                          "checkpoint: {{every_steps: {}}}\n"
+                                                          "distributed: {{timeout_seconds: 20}}\n",
+                                                          kSteps, every)});
     }
     run_ranks(num_ranks, whole.path());
     REQUIRE(bad_lines(whole / "out") == std::set<int64_t>{6, 12, 18});

@@ -63,9 +63,13 @@ TEST_CASE("ranks: 1, 2 and 4 ranks with coarse features of all rows train alike"
     const std::string name = fmt::format("{} pairs, {} components", pairs, components);
     const Stopwatch stopwatch("20 steps of 1, 2 and 4 ranks, " + name);
     const TemporaryFolder folder;
-    write_ranks_experiment(folder.path(), {.rows = 2 * pairs, .pairs_per_step = pairs, .model_width = width, .bad_rows = false,
+    write_ranks_experiment(folder.path(), {.rows = 2 * pairs,
+                                           .pairs_per_step = pairs,
+                                           .model_width = width,
+                                           .bad_rows = false,
                                            .more = fmt::format("loss: {{pcm: {{scope: global, components: {}}}}}\n"
-                                                               "schedule: {{steps: 20, warmup_steps: 5}}\n", components)});
+                                                               "schedule: {{steps: 20, warmup_steps: 5}}\n",
+                                                               components)});
     for (const int64_t ranks : {1, 2, 4}) run_ranks(ranks, folder.path(), fmt::format("--set run.dir=out{}", ranks));
     const TensorMap start = read_safetensors(narrow_model(width)).tensors, one = last_weights(folder / "out1", 20);
     for (const int64_t ranks : {2, 4}) {
@@ -73,21 +77,26 @@ TEST_CASE("ranks: 1, 2 and 4 ranks with coarse features of all rows train alike"
       CAPTURE(name, ranks);
       REQUIRE(read_text(run / "row_ids.jsonl") == read_text(folder / "out1/row_ids.jsonl"));
       REQUIRE(values_of(run / "metrics.jsonl", "tokens") == values_of(folder / "out1/metrics.jsonl", "tokens"));
-      const double loss = worst_loss_difference(folder / "out1", run), update = worst_update_error(start, one, last_weights(run, 20));
+      const double loss = worst_loss_difference(folder / "out1", run),
+                   update = worst_update_error(start, one, last_weights(run, 20));
       report_difference(fmt::format("{} ranks against one, {}: losses", ranks, name), loss, 1e-4);
-      report_difference(fmt::format("{} ranks against one, {}: weights, relative to the update", ranks, name), update, 1e-2);
+      report_difference(fmt::format("{} ranks against one, {}: weights, relative to the update", ranks, name), update,
+                        1e-2);
       REQUIRE(loss <= 1e-4);
     }
   }
 }
 
-TEST_CASE("ranks: 6 pairs a step and 7 validation pictures on 1, 2 and 3 ranks are the same run, and 4 ranks are refused", "[e2e]") {
+TEST_CASE(
+    "ranks: 6 pairs a step and 7 validation pictures on 1, 2 and 3 ranks are the same run, and 4 ranks are refused",
+    "[e2e]") {
   if (!cases_dir()) return say_skipped("ranks that do not divide", "the cases");
   const std::string name = "17_ranks_do_not_divide";
   const TemporaryFolder folder;
   copy_case(name, folder.path());
   const std::string common = "--set log.row_ids=true --set loss.pcm.scope=global --set run.device=cpu ";
-  for (const int64_t ranks : {1, 2, 3}) run_ranks(ranks, folder.path(), common + fmt::format("--set run.dir=out{}", ranks));
+  for (const int64_t ranks : {1, 2, 3})
+    run_ranks(ranks, folder.path(), common + fmt::format("--set run.dir=out{}", ranks));
   const Json wanted = case_values(name);
   const Json one = json_lines(folder / "out1/metrics.jsonl").back();
   for (const int64_t ranks : {1, 2, 3}) {

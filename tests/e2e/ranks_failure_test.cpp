@@ -48,26 +48,33 @@ void check_blames(int64_t culprit, const std::vector<RankEnd>& ends, int code, c
   REQUIRE_THAT(cause.errors()[0], ContainsSubstring(says));
   REQUIRE(other.exit_code == 3);
   REQUIRE(other.errors().size() == 1);
-  REQUIRE_THAT(other.errors()[0], ContainsSubstring(fmt::format("rank {} ended: ", culprit)) && ContainsSubstring(says));
+  REQUIRE_THAT(other.errors()[0],
+               ContainsSubstring(fmt::format("rank {} ended: ", culprit)) && ContainsSubstring(says));
 }
 
 }  // namespace
 
-TEST_CASE("ranks: a picture that one rank alone cannot read ends that rank with its own code, and the other with its words", "[e2e]") {
+TEST_CASE(
+    "ranks: a picture that one rank alone cannot read ends that rank with its own code, and the other with its words",
+    "[e2e]") {
   for (const int64_t culprit : {0, 1}) {
     const TwoMachines machines;
     const std::string rehearsal = "--set run.stop_after_steps=3 --set run.dir=rehearsal";
     for (const RankEnd& end : machines.run(rehearsal, rehearsal)) REQUIRE(end.exit_code == 0);
-    const Json third = json_lines(machines.first / "rehearsal/row_ids.jsonl").at(2).at("rows");  // 12 pairs, rank 1 has the last
+    const Json third =
+        json_lines(machines.first / "rehearsal/row_ids.jsonl").at(2).at("rows");  // 12 pairs, rank 1 has the last
     const int64_t row = third.at(culprit == 0 ? 0 : 11).at(1);
     const TemporaryFolder& folder = culprit == 0 ? machines.first : machines.second;
-    write_text(folder / json_lines(folder / "rows.jsonl").at(static_cast<size_t>(row)).at("image").get<std::string>(), "noise");
+    write_text(folder / json_lines(folder / "rows.jsonl").at(static_cast<size_t>(row)).at("image").get<std::string>(),
+               "noise");
     const std::string fail = "--set data.on_bad_sample=fail";
     check_blames(culprit, machines.run(fail, fail), 2, fmt::format("rows.jsonl:{}", row + 1));
   }
 }
 
-TEST_CASE("ranks: a data file that one rank alone misses ends that rank with its own code, and the other with its words", "[e2e]") {
+TEST_CASE(
+    "ranks: a data file that one rank alone misses ends that rank with its own code, and the other with its words",
+    "[e2e]") {
   for (const int64_t culprit : {0, 1}) {
     const TwoMachines machines;
     fs::remove((culprit == 0 ? machines.first : machines.second) / "rows.jsonl");

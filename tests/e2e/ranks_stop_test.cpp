@@ -13,7 +13,10 @@ namespace fs = std::filesystem;
 namespace {
 
 std::string schedule(int64_t steps) {
-  return fmt::format("loss: {{pcm: {{scope: global, components: 4}}}}\nschedule: {{steps: {}, warmup_steps: 5}}\ncheckpoint: {{every_steps: 10}}\n", steps);
+  return fmt::format(
+      "loss: {{pcm: {{scope: global, components: 4}}}}\nschedule: {{steps: {}, warmup_steps: 5}}\ncheckpoint: "
+      "{{every_steps: 10}}\n",
+      steps);
 }
 
 int64_t latest_step(const fs::path& run) {
@@ -23,7 +26,10 @@ int64_t latest_step(const fs::path& run) {
 
 }  // namespace
 
-TEST_CASE("ranks: a signal to one rank stops all at the same step with a checkpoint, and the same command goes on to the same bits", "[e2e]") {
+TEST_CASE(
+    "ranks: a signal to one rank stops all at the same step with a checkpoint, and the same command goes on to the "
+    "same bits",
+    "[e2e]") {
   constexpr int64_t kSteps = 60;
   const TemporaryFolder whole;
   write_ranks_experiment(whole.path(), {.bad_rows = true, .more = schedule(kSteps)});
@@ -54,7 +60,8 @@ TEST_CASE("ranks: a signal to one rank stops all at the same step with a checkpo
 
 TEST_CASE("ranks: a run of 2, then 1, then 4 ranks sees the rows of a run that was left alone, step by step", "[e2e]") {
   const TemporaryFolder whole, parts;
-  for (const fs::path& folder : {whole.path(), parts.path()}) write_ranks_experiment(folder, {.bad_rows = true, .more = schedule(30)});
+  for (const fs::path& folder : {whole.path(), parts.path()})
+    write_ranks_experiment(folder, {.bad_rows = true, .more = schedule(30)});
   run_ranks(1, whole.path());
   run_ranks(2, parts.path(), "--set run.stop_after_steps=7");
   run_ranks(1, parts.path(), "--set run.stop_after_steps=16");
@@ -64,7 +71,8 @@ TEST_CASE("ranks: a run of 2, then 1, then 4 ranks sees the rows of a run that w
   REQUIRE(read_text(parts / "out/row_ids.jsonl") == read_text(whole / "out/row_ids.jsonl"));
   REQUIRE(bad_samples(parts.path()) == bad_samples(whole.path()));
   REQUIRE(values_of(parts / "out/metrics.jsonl", "tokens") == values_of(whole / "out/metrics.jsonl", "tokens"));
-  const std::vector<Json> one = values_of(whole / "out/metrics.jsonl", "loss"), several = values_of(parts / "out/metrics.jsonl", "loss");
+  const std::vector<Json> one = values_of(whole / "out/metrics.jsonl", "loss"),
+                          several = values_of(parts / "out/metrics.jsonl", "loss");
   for (size_t i = 0; i < one.size(); ++i) REQUIRE(std::abs(one[i].get<double>() - several[i].get<double>()) <= 1e-3);
 }
 
@@ -86,7 +94,8 @@ TEST_CASE("ranks: every epoch visits each good row once, over all ranks and resu
 
 TEST_CASE("ranks: a run folder that rank 0 alone can see is enough to go on", "[e2e]") {
   const TemporaryFolder whole, first, second;
-  for (const fs::path& folder : {whole.path(), first.path(), second.path()}) write_ranks_experiment(folder, {.more = schedule(12)});
+  for (const fs::path& folder : {whole.path(), first.path(), second.path()})
+    write_ranks_experiment(folder, {.more = schedule(12)});
   read_rows_from(second.path(), first.path().string());
   run_ranks(2, whole.path());
   const auto run = [&](const std::string& arguments) {
@@ -111,7 +120,8 @@ TEST_CASE("ranks: damage to the newest checkpoint is said by rank 0, and all ran
     const TemporaryFolder parts;
     write_ranks_experiment(parts.path(), {.more = plan});
     run_ranks(2, parts.path(), "--set checkpoint.every_steps=2 --set run.stop_after_steps=6");
-    const fs::path damaged = parts / "out/checkpoints/step_00000006" / (missing ? "optimizer.safetensors" : "model.safetensors");
+    const fs::path damaged =
+        parts / "out/checkpoints/step_00000006" / (missing ? "optimizer.safetensors" : "model.safetensors");
     if (missing) {
       fs::remove(damaged);
     } else {
@@ -121,7 +131,8 @@ TEST_CASE("ranks: damage to the newest checkpoint is said by rank 0, and all ran
     }
     const std::vector<RankEnd> ends = run_ranks(2, parts.path(), "--set checkpoint.every_steps=2");
     CAPTURE(missing, ends[0].err);
-    REQUIRE_THAT(ends[0].err, ContainsSubstring("warning") && ContainsSubstring("step_00000006/" + damaged.filename().string()));
+    REQUIRE_THAT(ends[0].err,
+                 ContainsSubstring("warning") && ContainsSubstring("step_00000006/" + damaged.filename().string()));
     for (const RankEnd& end : ends) REQUIRE_THAT(end.err, ContainsSubstring("resuming after step 4"));
     require_same_run(parts.path(), whole.path(), 12);
   }
