@@ -99,6 +99,7 @@ Trainer::Trainer(RunConfig config, const ResumeChoice& resume, Communicator& com
 Trainer::Trainer(RunConfig config, const std::optional<Checkpoint>& checkpoint, Communicator& comm, at::Device device)
     : config_(std::move(config)), comm_(comm), device_(device), model_(placed_model(config_, checkpoint, device)) {
   dataset_ = std::make_unique<PairDataset>(config_.data, dataset_options(config_, model_.architecture()));
+  dataset_->order().pairs_per_rank(comm_.world_size());  // refuses ranks that do not divide a step before any file is written
   optimizer_ = build_optimizer(model_, config_.optim);
   restore(checkpoint);
   reducer_ = std::make_unique<GradReducer>(tensors_of(model_), comm_, /*find_unused=*/false);

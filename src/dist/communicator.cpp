@@ -29,6 +29,7 @@ WatchOptions watch_options(const LaunchInfo& launch, std::chrono::milliseconds t
   return {.rank = launch.rank,
           .world_size = launch.world_size,
           .timeout = timeout,
+          .serves_store = launch.rank == 0 && !launch.agent_serves_store,
           .store_name = fmt::format("the store of {} at {}", launch.agent_serves_store ? "the launcher" : "rank 0", launch.master_address),
           .end_process = [](const std::string& line) {
             log_error("{}", line);
@@ -61,8 +62,13 @@ Communicator::~Communicator() {
   const bool well = !state_->failed && std::uncaught_exceptions() == 0;
   if (!well) state_->watch->say_farewell("an error of its own");
   if (well && launch_.rank == 0 && !launch_.agent_serves_store) state_->watch->wait_for_farewells();
+  if (!well) {  // first the connections, so that the others ask for the cause while the store is there
+    state_->backend->abort();
+    state_->group.reset();
+    state_->backend.reset();
+  }
   state_->watch.reset();
-  well ? state_->backend->shutdown() : state_->backend->abort();
+  if (well) state_->backend->shutdown();
 }
 
 Communicator Communicator::connect(const LaunchInfo& launch, const DistributedConfig& config, at::Device device) {

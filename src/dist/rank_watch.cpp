@@ -76,6 +76,7 @@ struct RankWatch::State {
   std::string store_error;
   std::optional<std::string> lost;  ///< "rank 2 is lost (...)": known to this rank
   bool explaining = false;          ///< the main thread ends the process itself
+  bool ending = false;              ///< judge() ends the process
   std::optional<std::string> farewell, said_farewell;
   bool counting = false;     ///< wait_for_farewells() wants num_farewells
   int64_t num_farewells = 0;
@@ -85,6 +86,7 @@ struct RankWatch::State {
 
   double limit_seconds() const { return Seconds(options.timeout).count() / 2; }
   double limit_seconds(const Peer& peer) const { return peer.farewell ? std::min(limit_seconds(), kFarewellSeconds) : limit_seconds(); }
+  Seconds time_to_read() const { return options.serves_store ? kSilentSigns * interval : Seconds(0); }
   int64_t next_rank() const { return (options.rank + 1) % options.world_size; }
   std::optional<std::string> read(const std::string& key) const {
     if (!store->check({key})) return std::nullopt;
@@ -166,24 +168,20 @@ void RankWatch::State::publish(const std::string& text) {
 /// One exchange with the store.
 void RankWatch::State::round(std::optional<double>& explaining_since) {
   send_own();
-  if (const auto published = read(kLostKey)) {
-    const std::lock_guard lock(mutex);
-    lost = published;
-    return;
-  }
   std::unique_lock lock(mutex);
   const bool ask = explaining, count = counting;
   const Sign me = own;
   lock.unlock();
+  const int64_t farewells = count ? store->add(kFarewellsKey, 0) : 0;
+  const auto published = read(kLostKey);
+  lock.lock();
+  num_farewells = farewells;
+  lost = published;
+  lock.unlock();
+  if (published) return;
   if (ask && !explaining_since) explaining_since = awake_seconds.load();
   for (int64_t rank = 0; rank < options.world_size; ++rank) {
     if (rank != options.rank && (ask || rank == next_rank())) look_at(rank);
-  }
-  if (count) {
-    const int64_t farewells = store->add(kFarewellsKey, 0);
-    lock.lock();
-    num_farewells = farewells;
-    lock.unlock();
   }
   const auto culprit = ask ? find_culprit(me, awake_seconds - *explaining_since) : judge_next();
   if (culprit) publish(*culprit);
@@ -201,6 +199,9 @@ RankWatch::~RankWatch() {
   std::unique_lock lock(state_->mutex);
   const auto sent = [&] { return state_->said_farewell.has_value() || !state_->store_error.empty() || state_->lost.has_value(); };
   const bool answered = state_->changed.wait_for(lock, 2 * state_->interval + Seconds(1), sent);
+  state_->counting = true;
+  const auto heard = [&] { return state_->num_farewells >= state_->options.world_size - (state_->lost ? 1 : 0); };
+  if (state_->lost || state_->farewell != kDone) state_->changed.wait_for(lock, state_->time_to_read(), heard);
   state_->stop = true;
   lock.unlock();
   state_->changed.notify_all();
@@ -223,7 +224,9 @@ void RankWatch::leave_signs(State& state) {
     state.changed.notify_all();
     const Seconds pause = state.counting ? Seconds(0.02) : state.interval;
     const auto due = Clock::now() + std::chrono::duration_cast<Clock::duration>(pause);
-    const auto hurry = [&] { return state.stop || (state.farewell && !state.said_farewell && error.empty()); };
+    const auto hurry = [&, counted = state.counting] {
+      return state.stop || state.counting != counted || (state.farewell && !state.said_farewell && error.empty());
+    };
     state.changed.wait_until(lock, due, hurry);
     if (state.stop) return;
   }
@@ -232,6 +235,7 @@ void RankWatch::leave_signs(State& state) {
 void RankWatch::judge(State& state) {
   const Seconds period = state.interval / 2;
   auto before = Clock::now();
+  double known_seconds = 0;  ///< awake_seconds when there was no cause yet
   std::unique_lock lock(state.mutex);
   while (!state.stop) {
     state.changed.wait_for(lock, period, [&] { return state.stop; });
@@ -240,11 +244,16 @@ void RankWatch::judge(State& state) {
     before = now;
     const double unanswered = state.awake_seconds - state.answered_seconds;
     if (state.stop || state.explaining || state.farewell) continue;
-    if (!state.lost && unanswered < state.limit_seconds()) continue;
+    const bool known = state.lost || unanswered >= state.limit_seconds();
+    if (!known) known_seconds = state.awake_seconds;
+    const bool works = state.own.collective.empty();  // on a checkpoint, perhaps: its next collective ends it, or the limit
+    if (!known || (works && state.awake_seconds - known_seconds < state.limit_seconds())) continue;
     const std::string cause = state.lost.value_or(fmt::format("{} has not answered for {:.1f} s", state.options.store_name, unanswered));
     const bool myself = cause.starts_with(fmt::format("rank {} ", state.options.rank));
     const std::string line =
         fmt::format("rank {} gives up {}: {}{}", state.options.rank, state.own.place(), myself ? "the others did not wait for it: " : "", cause);
+    state.ending = true;
+    if (state.changed.wait_for(lock, state.time_to_read(), [&] { return state.stop; })) return;
     lock.unlock();
     state.options.end_process(line);
     return;
@@ -269,6 +278,7 @@ RankWatch::Inside::~Inside() {
 
 std::string RankWatch::explain(const std::string& reason) {
   std::unique_lock lock(state_->mutex);
+  state_->changed.wait(lock, [&] { return !state_->ending; });  // for ever where the end has begun: it has its own line
   const std::string place = Sign{.step = state_->own.step, .collective = ""}.place();  // the caller names the collective
   state_->explaining = true;
   const Seconds patience = (kSilentSigns + 3) * state_->interval + Seconds(1);

@@ -17,8 +17,10 @@ struct WatchOptions {
   int64_t rank = 0;
   int64_t world_size = 1;
   std::chrono::milliseconds timeout{};  ///< every rank has ended this long after another was lost, at the latest
+  bool serves_store = false;            ///< with this process the store ends: it goes last
   std::string store_name;               ///< for messages: "the store of rank 0 at host:port"
-  /// Ends this process with the line that says why, while its main thread waits in a collective that cannot complete.
+  /// Ends this process with the line that says why, while its main thread waits in a collective that cannot complete, or
+  /// has come to none for timeout / 2.
   std::function<void(const std::string& line)> end_process;
 };
 
@@ -30,7 +32,8 @@ class RankWatch {
  public:
   /// `store` is used by the watch alone: a connection of its own, because another use could block it.
   RankWatch(c10::intrusive_ptr<c10d::Store> store, WatchOptions options);
-  /// Tells the others that this rank is done, unless it said farewell otherwise.
+  /// Tells the others that this rank is done, unless it said farewell otherwise. After a failure the rank that serves the
+  /// store stays for a few signs of life, so that the others read the cause.
   ~RankWatch();
   RankWatch(const RankWatch&) = delete;
   RankWatch& operator=(const RankWatch&) = delete;

@@ -2,7 +2,6 @@
 #include "launching.h"
 
 #include <spdlog/fmt/fmt.h>
-#include <unistd.h>
 
 #include "support/catch.h"
 
@@ -21,19 +20,10 @@ std::string mpirun() {
 
 std::string kill_rank(int64_t rank) { return fmt::format("kill -9 {}", pid_of_rank(rank)); }
 
-/// Bash's port test is enough here: nobody else on this machine hands out ports of this range.
-std::string free_port() {
-  return run_command(
-             fmt::format("port=$((15000 + {} % 4000)); while bash -c \"exec 3<>/dev/tcp/127.0.0.1/$port\" 2>/dev/null; "
-                         "do port=$((port + 1)); done; printf %s $port",
-                         getpid()))
-      .out;
-}
-
 /// The launchers of two machines with one rank each; `then` sees $pid (node 1), $first (node 0), logs node0.txt, log.txt.
 CommandResult run_two_nodes(const std::string& options, int64_t lines, const std::string& then,
                             const TemporaryFolder& folder) {
-  const std::string port = free_port();
+  const std::string port = std::to_string(free_port());
   const auto node = [&](int rank) {
     return fmt::format(
         "{} launch --nproc 1 --nnodes 2 --node-rank {} --master-addr localhost --master-port {} {} -- run.yaml",
@@ -107,7 +97,7 @@ TEST_CASE("launch: a second Ctrl-C kills the ranks, also one that hangs", "[e2e]
 
 TEST_CASE("launch: a launcher that waits for the other machines stops on SIGTERM", "[e2e]") {
   const TemporaryFolder folder;
-  const std::string port = free_port();
+  const std::string port = std::to_string(free_port());
   const std::string alone =
       fmt::format("{} launch --nnodes 2 --node-rank 0 --master-addr localhost --master-port {} -- run.yaml",
                   program().string(), port);

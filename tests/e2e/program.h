@@ -27,6 +27,9 @@ void write_experiment(const std::filesystem::path& folder);
 void write_red_png(const std::filesystem::path& file);
 void write_blue_png(const std::filesystem::path& file);
 
+/// A TCP port that nobody listened on a moment ago, not from the range that outgoing connections are given.
+int64_t free_port();
+
 /// `expected.values` of a case, named by its number and name; the folder is cases_dir() / name.
 Json case_values(const std::string& name);
 /// SHA-256 of every file below a folder, to see that nothing was touched.

@@ -1,9 +1,5 @@
 // tests/e2e/train_disk_full_test.cpp -- a disk that is full for a while, or until the end. Needs root for a small disk.
-#include <arpa/inet.h>
-#include <sys/socket.h>
 #include <unistd.h>
-
-#include <stdexcept>
 
 #include "training.h"
 
@@ -36,19 +32,6 @@ class SmallDisk {
   fs::path folder_;
   bool mounted_ = false;
 };
-
-int64_t free_port() {
-  const int listener = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);  // port 0: the system chooses
-  socklen_t size = sizeof address;
-  const bool bound = listener >= 0 && bind(listener, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
-                     getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-  if (listener >= 0) close(listener);
-  if (!bound) throw std::runtime_error("no free TCP port on 127.0.0.1");
-  return ntohs(address.sin_port);
-}
 
 /// The variables of a launcher for rank 0 of two, as they stand before a command.
 std::string rank_zero_of_two(int64_t port) {

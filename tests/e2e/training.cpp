@@ -7,30 +7,25 @@
 namespace longclip::test {
 namespace fs = std::filesystem;
 
-namespace {
-
-std::string fast_model() {
+std::string narrow_model(int64_t width) {
   static const TemporaryFolder folder;
-  static const std::string file = [] {
-    write_text(folder / "sizes.yaml",
-               "image_size: 32\npatch_size: 8\nembed_dim: 32\n"
-               "vision: {width: 32, layers: 2, heads: 2, mlp_width: 64}\n"
-               "text: {width: 32, layers: 2, heads: 2, mlp_width: 64}\n");
-    run_well("init base.safetensors --arch sizes.yaml --seed 1", folder.path());
-    run_well("stretch base.safetensors fast.safetensors", folder.path());
-    return (folder / "fast.safetensors").string();
-  }();
-  return file;
+  const std::string w = std::to_string(width), name = "narrow" + w + ".safetensors";
+  if (fs::exists(folder / name)) return (folder / name).string();
+  write_text(folder / "sizes.yaml", "image_size: 32\npatch_size: 8\nembed_dim: " + w + "\n" +
+                                        "vision: {width: " + w + ", layers: 2, heads: 2, mlp_width: 64}\n" +
+                                        "text: {width: " + w + ", layers: 2, heads: 2, mlp_width: 64}\n");
+  run_well("init base.safetensors --arch sizes.yaml --seed 1", folder.path());
+  run_well("stretch base.safetensors " + name, folder.path());
+  fs::remove(folder / "base.safetensors");
+  return (folder / name).string();
 }
-
-}  // namespace
 
 void write_fast_experiment(const fs::path& folder, const std::string& more) {
   write_experiment(folder);
   write_text(folder / "run.yaml",
              "run: {name: fast, dir: out, device: cpu}\n"
              "model: {init: " +
-                 fast_model() +
+                 narrow_model(32) +
                  "}\n"
                  "data: {train: [{format: triples, path: rows.jsonl}], pairs_per_step: 4}\n"
                  "loss: {pcm: {components: 1}}\n"

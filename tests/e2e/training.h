@@ -10,6 +10,9 @@
 
 namespace longclip::test {
 
+/// A stretched model of two small towers, which also embed in `width` dimensions. Made once for each width.
+std::string narrow_model(int64_t width);
+
 /// An experiment in `folder`: run.yaml of 8 rows and 4 pairs a step, with a stretched model of width 32 that trains a
 /// step in milliseconds; the run folder is `out`. `more` are further lines of YAML, `schedule` among them.
 void write_fast_experiment(const std::filesystem::path& folder, const std::string& more);

@@ -54,8 +54,9 @@ int train(const TrainOptions& options) {
     }
   } catch (const DistError&) {
     throw;
-  } catch (const Stopped&) {  // all ranks stop together
-    throw;
+  } catch (const Stopped& stopped) {  // all ranks stop together; the others leave as if done, while rank 0 may still save
+    log_error("{}", stopped.what());
+    return stopped.exit_code;
   } catch (const std::exception& error) {
     comm.say_farewell(error.what());
     throw;

@@ -47,6 +47,7 @@ TEST_CASE("RankWatch: a rank without a sign of life ends all others, and each na
 TEST_CASE("RankWatch: after a failed collective the rank that says no more is the lost one, long before the timeout", "[dist]") {
   const auto store = c10::make_intrusive<c10d::HashStore>();
   WatchedRank first(store, 0, 4, kLong), second(store, 1, 4, kLong), fourth(store, 3, 4, kLong);
+  const RankWatch::Inside inside(*fourth.watch, "all-reduce");
   first.watch->at_step(2);
   REQUIRE_THAT(first.watch->explain("connection reset"), ContainsSubstring("in step 2: rank 2 is lost (no sign of life for") && ContainsSubstring(": connection reset"));
   REQUIRE_THAT(second.watch->explain("closed"), ContainsSubstring("rank 2 is lost"));

@@ -1,11 +1,12 @@
-// tests/src/dist/toy_ranks_test.cpp -- the toy model trained by two ranks: against the original's two processes, and
-// against one rank with all rows.
+// tests/src/dist/toy_ranks_test.cpp -- the toy model trained by several ranks: two against the original's two processes,
+// and two and four against one rank with all rows.
 #include <ATen/ops/cat.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "../model/toy_golden.h"
+#include "base/error.h"
 #include "dist/gather.h"
 #include "dist/grad_reducer.h"
 #include "local_ranks.h"
@@ -137,7 +138,9 @@ at::Tensor without_key_bias(const std::string& name, const at::Tensor& flat) {
 
 double largest(const at::Tensor& x) { return x.abs().max().item<double>(); }
 
-void check_weights(const test::Toy& toy, const RankRun& run, const TensorMap& stored, double log_scale) {
+void check_weights(const Task& task, const RankRun& run, const TensorMap& stored, const std::string& who) {
+  const test::Toy& toy = task.toy;
+  const double log_scale = task.recipe.at("log_scale");
   double worst_norm = 0, worst_update = 0;
   const Comparable comparable{toy.architecture};
   for (const auto& [name, grad] : run.first_grads) {
@@ -156,8 +159,8 @@ void check_weights(const test::Toy& toy, const RankRun& run, const TensorMap& st
     worst_norm = std::max(worst_norm, error / norm);
     worst_update = std::max(worst_update, error / update);
   }
-  test::report_difference("two ranks: weights, relative l2", worst_norm, 1e-3);
-  test::report_difference("two ranks: weights, relative to the update", worst_update, 1e-2);
+  test::report_difference(who + ": weights, relative l2", worst_norm, 1e-3);
+  test::report_difference(who + ": weights, relative to the update", worst_update, 1e-2);
 }
 
 }  // namespace
@@ -173,7 +176,8 @@ TEST_CASE("Two ranks: losses, averaged gradients and weights equal the original'
   const Json& recipe = log.at("recipe");
   const Json& stored_ranks = log.at("ranks_f32");
   const auto num_steps = static_cast<int64_t>(stored_ranks.at(0).size());
-  const auto runs = train_ranks(static_cast<int64_t>(stored_ranks.size()), {toy, recipe, PcmScope::kLocal, num_steps});
+  const Task task{toy, recipe, PcmScope::kLocal, num_steps};
+  const auto runs = train_ranks(static_cast<int64_t>(stored_ranks.size()), task);
 
   double worst_first = 0, worst_loss = 0, worst_norm = 0;
   for (size_t rank = 0; rank < runs.size(); ++rank) {
@@ -204,34 +208,53 @@ TEST_CASE("Two ranks: losses, averaged gradients and weights equal the original'
   }
   test::report_difference("two ranks: averaged gradients relative to the largest entry", worst_grad, 5e-5);
   REQUIRE(worst_grad <= 5e-5);
-  check_weights(toy, runs[0], read_safetensors(*folder / "toy_2rank_weights.safetensors").tensors,
-                recipe.at("log_scale"));
+  check_weights(task, runs[0], read_safetensors(*folder / "toy_2rank_weights.safetensors").tensors, "two ranks");
   for (const auto& [name, weights] : runs[0].weights) {
     CAPTURE(name);
     REQUIRE(weights.equal(runs[1].weights.at(name)));  // ranks stay equal to the bit
   }
 }
 
-TEST_CASE("Two ranks with coarse features of all rows train as one rank with all rows", "[dist]") {
-  const test::Toy toy(test::committed_golden_dir());
-  const Json recipe = test::read_json(toy.folder / "toy_train.json").at("recipe");
-  const Task task{toy, recipe, PcmScope::kGlobal, 3};
-  const RankRun one = train_ranks(1, task)[0];
-  const std::vector<RankRun> two = train_ranks(2, task);
+namespace {
 
+/// The ranks' mean losses, first gradients and last weights are those of `one` rank with all rows.
+void check_equals_one(const Task& task, const RankRun& one, const std::vector<RankRun>& ranks) {
   double worst_loss = 0, worst_grad = 0;
   for (size_t step = 0; step < one.steps.size(); ++step) {
-    const StepNumbers &a = two[0].steps[step], &b = two[1].steps[step], &all = one.steps[step];
-    worst_loss = std::max({worst_loss, std::abs((a.loss_long + b.loss_long) / 2 - all.loss_long),
-                           std::abs((a.loss_short + b.loss_short) / 2 - all.loss_short)});
+    double loss_long = 0, loss_short = 0;
+    for (const RankRun& rank : ranks) {
+      loss_long += rank.steps[step].loss_long / static_cast<double>(ranks.size());
+      loss_short += rank.steps[step].loss_short / static_cast<double>(ranks.size());
+    }
+    worst_loss = std::max({worst_loss, std::abs(loss_long - one.steps[step].loss_long), std::abs(loss_short - one.steps[step].loss_short)});
   }
   for (const auto& [name, grad] : one.first_grads) {
-    worst_grad = std::max(worst_grad, largest(two[0].first_grads.at(name).sub(grad)) / largest(grad));
+    worst_grad = std::max(worst_grad, largest(ranks[0].first_grads.at(name).sub(grad)) / largest(grad));
   }
-  test::report_difference("one rank against two: losses", worst_loss, 1e-4);
-  test::report_difference("one rank against two: gradients relative to the largest entry", worst_grad, 5e-5);
+  const std::string who = fmt::format("{} ranks against one, {} pairs, {} components", ranks.size(), task.toy.rows, task.toy.components);
+  test::report_difference(who + ": losses", worst_loss, 1e-4);
+  test::report_difference(who + ": gradients relative to the largest entry", worst_grad, 5e-5);
   REQUIRE(worst_loss <= 1e-4);
   REQUIRE(worst_grad <= 5e-5);
+  TensorMap goal = one.weights;
+  goal["positional_embedding_res"] = goal.at("positional_embedding");
+  check_weights(task, ranks[0], goal, who);
+}
+
+}  // namespace
+
+TEST_CASE("Two and four ranks with coarse features of all rows train as one rank with all rows", "[dist]") {
+  std::vector<test::Toy> toys;
+  for (const std::filesystem::path& folder : test::toy_folders()) toys.emplace_back(folder);
+  toys.push_back(toys.front());
+  toys.back().rows = 8;
+  toys.back().components = 4;
+  for (const test::Toy& toy : toys) {
+    const Json recipe = test::read_json(toy.folder / "toy_train.json").at("recipe");
+    const Task task{toy, recipe, PcmScope::kGlobal, 20};
+    const RankRun one = train_ranks(1, task)[0];
+    for (const int64_t world_size : {2, 4}) check_equals_one(task, one, train_ranks(world_size, task));
+  }
 }
 
 }  // namespace longclip
