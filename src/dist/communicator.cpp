@@ -30,7 +30,8 @@ WatchOptions watch_options(const LaunchInfo& launch, std::chrono::milliseconds t
           .world_size = launch.world_size,
           .timeout = timeout,
           .serves_store = launch.rank == 0 && !launch.agent_serves_store,
-          .store_name = fmt::format("the store of {} at {}", launch.agent_serves_store ? "the launcher" : "rank 0", launch.master_address),
+          .store_name = fmt::format("the store of {} at {}{}", launch.agent_serves_store ? "the launcher" : "rank 0", launch.master_address,
+                                    launch.master_port == 0 ? "" : fmt::format(":{}", launch.master_port)),
           .end_process = [](const std::string& line) {
             log_error("{}", line);
             _exit(kExitPeerLost);  // the main thread waits for what never comes; nothing that a checkpoint needs is unfinished
