@@ -49,7 +49,7 @@ function(longclip_test name folder)
     endforeach()
     if(found)
       add_test(NAME ${name}.${kind} COMMAND ${target} "[${kind}]" -w NoTests)
-      set_tests_properties(${name}.${kind} PROPERTIES LABELS ${kind} TIMEOUT 1500
+      set_tests_properties(${name}.${kind} PROPERTIES LABELS ${kind} TIMEOUT 3000
         ENVIRONMENT "LONGCLIP_PROGRAM=${CMAKE_BINARY_DIR}/bin/longclip")
     endif()
   endforeach()
