@@ -43,9 +43,10 @@ if(NOT LONGCLIP_TORCH_ONLY)
   find_package(ICU QUIET COMPONENTS uc i18n data)
   find_package(JPEG QUIET)
   find_package(PNG QUIET)
+  find_package(ZLIB QUIET)
   find_package(CLI11 QUIET)
-  if(NOT ICU_FOUND OR NOT JPEG_FOUND OR NOT PNG_FOUND OR NOT CLI11_FOUND)
-    message(FATAL_ERROR "ICU, libjpeg-turbo, libpng or CLI11 is missing: apt-get install libicu-dev libjpeg62-turbo-dev libpng-dev libcli11-dev (or run scripts/setup.sh)")
+  if(NOT ICU_FOUND OR NOT JPEG_FOUND OR NOT PNG_FOUND OR NOT ZLIB_FOUND OR NOT CLI11_FOUND)
+    message(FATAL_ERROR "ICU, libjpeg-turbo, libpng, zlib or CLI11 is missing: apt-get install libicu-dev libjpeg62-turbo-dev libpng-dev zlib1g-dev libcli11-dev (or run scripts/setup.sh)")
   endif()
 
   # find_package(OpenCV) exists only with libopencv-dev (134 packages); the three -dev packages have no CMake file.

@@ -66,6 +66,7 @@ struct DataConfig {
   SpecialTokensInText special_tokens_in_text = SpecialTokensInText::kClip;
   bool drop_last = true;
   ChangedData changed = ChangedData::kRefuse;
+  std::optional<std::filesystem::path> cache_dir;  ///< empty: default_cache_dir()
 
   bool operator==(const DataConfig&) const = default;
 
@@ -109,6 +110,11 @@ struct DataConfig {
           {"When a resumed run finds other data than it began with. `refuse`: stop; `next_epoch`: go on with the next "
            "epoch.",
            "", kMayChange});
+    visit("cache_dir", self.cache_dir,
+          {.meaning = "Folder of what can be made again from the data: indexes of data files, unpacked files. `auto`: "
+                      "`$XDG_CACHE_HOME/longclip`, or `~/.cache/longclip`.",
+           .flags = kMayChange,
+           .empty = "auto"});
   }
 
   void validate(const RejectField& reject) const {

@@ -97,7 +97,7 @@ Sample PairDataset::load_row(const RowId& id, int64_t epoch) const {
     sample.is_grey16 = picture.mode == PictureMode::kGrey16;
     sample.pixels_SS3 = clip_crop(picture, options_.image_size);
   } catch (const DataError& error) {
-    throw BadRowError({source.name(), row.line, row.image, error.what()});
+    throw BadRowError({row.source, row.line, row.image, error.what()});
   }
   return sample;
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "data/picture_reader.h"
 #include "model/clip.h"
 #include "text/tokenizer.h"
 
@@ -20,9 +21,9 @@ struct EncodeOptions {
   bool keep_going = false;
 };
 
-/// Unit rows image_KE, float32 on the CPU, in the order of `files`. Throws DataError naming a missing or broken picture,
+/// Unit rows image_KE, float32 on the CPU, in the order of `pictures`. Throws DataError naming a missing or broken picture,
 /// Stopped after a signal. Collective: no.
-at::Tensor encode_pictures(const Clip& model, const std::vector<std::string>& files, const EncodeOptions& options);
+at::Tensor encode_pictures(const Clip& model, const std::vector<PictureEntry>& pictures, const EncodeOptions& options);
 
 /// Unit rows text_ME, float32 on the CPU, and how many texts were cut to the model's context. Throws DataError if the
 /// model's vocabulary is not CLIP's. Collective: no.

@@ -8,6 +8,7 @@
 #include "config/section_reader.h"
 #include "config/section_reference.h"
 #include "config/section_writer.h"
+#include "data/formats/index_cache.h"
 
 namespace longclip {
 namespace {
@@ -53,6 +54,9 @@ RunConfig read_run_config(const ConfigNode& root) {
   read_section(root, "", config);
   if (config.run.dir.empty())
     config.run.dir = resolve_path(std::filesystem::current_path(), std::filesystem::path("runs") / config.run.name);
+  const std::filesystem::path cache_dir = config.data.cache_dir.value_or(default_cache_dir());
+  for (TrainSourceConfig& source : config.data.train) source.cache_dir = cache_dir;
+  for (RetrievalConfig& source : config.eval.retrieval) source.cache_dir = cache_dir;
   return config;
 }
 

@@ -118,7 +118,7 @@ TEST_CASE("BatchLoader: five rows with a broken one give a step of five with a r
   if (!cases) return test::say_skipped("steps larger than the data", "shared/cases");
   DataConfig config;
   config.train.emplace_back().path = *cases / "14_step_larger_than_data/rows.jsonl";
-  config.train.back().images = *cases / "14_step_larger_than_data";
+  config.train.back().images = {*cases / "14_step_larger_than_data"};
   config.max_bad_fraction = 0.5;
   config.pairs_per_step = 8;
   REQUIRE_THROWS_WITH(PairDataset(config, test::small_options()),

@@ -11,10 +11,10 @@ TEST_CASE("parse_source_spec: the short form and the mapping give the same sourc
   const SourceConfig source = parse_source_spec("triples:a/b=c.jsonl,images=photos,limit=10");
   REQUIRE(source.format == SourceFormat::kTriples);
   REQUIRE(source.path == here / "a" / "b=c.jsonl");
-  REQUIRE(source.images == here / "photos");
+  REQUIRE(source.images == std::vector{here / "photos"});
   REQUIRE(source.limit == 10);
   REQUIRE(parse_source_spec("{format: triples, path: a/b=c.jsonl, images: photos, limit: 10}") == source);
-  REQUIRE(parse_source_spec("triples:/abs.jsonl").images == here);
+  REQUIRE(parse_source_spec("triples:/abs.jsonl").images == std::vector{here});
   REQUIRE(parse_source_spec("triples:C:/x.jsonl").path == here / "C:" / "x.jsonl");
   REQUIRE(parse_source_spec("{format: triples, path: \"a,b.jsonl\"}").path == here / "a,b.jsonl");
 }
