@@ -41,7 +41,7 @@ done
 
 packages=(g++ cmake ninja-build ccache pkg-config python3-venv
   libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev libyaml-cpp-dev libspdlog-dev libfmt-dev
-  nlohmann-json3-dev catch2 libcli11-dev libicu-dev libjpeg62-turbo-dev libpng-dev libssl-dev libbenchmark-dev)
+  nlohmann-json3-dev catch2 libcli11-dev libicu-dev libjpeg62-turbo-dev libpng-dev libtiff-dev libwebp-dev libssl-dev libbenchmark-dev)
 
 install_packages() {
   if ! command -v dpkg-query >/dev/null; then

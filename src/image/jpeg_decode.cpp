@@ -135,17 +135,10 @@ Picture decode_jpeg(std::span<const uint8_t> file, const std::string& where, con
   JpegDecoder decoder(file);
   check(decoder.read_header(), decoder, where);
   const auto& info = decoder.info();
-  const uint64_t pixels = uint64_t{info.image_width} * info.image_height;
-  require<DataError>(pixels <= options.max_pixels, "{}: {} x {} pixels are more than the limit of {}", where,
-                     info.image_width, info.image_height, options.max_pixels);
+  require_allowed_size(info.image_width, info.image_height, where, options);
   const auto [mode, color_space] = mode_of(info.num_components, where);
 
-  Picture picture;
-  picture.format = "JPEG";
-  picture.mode = mode;
-  picture.width = info.image_width;
-  picture.height = info.image_height;
-  picture.bytes.resize(pixels * static_cast<uint64_t>(bytes_per_pixel(mode)));
+  Picture picture = blank_picture("JPEG", mode, info.image_width, info.image_height);
   check(decoder.read_pixels(color_space, picture.bytes.data()), decoder, where);
   if (mode == PictureMode::kCmyk) {
     // Adobe's convention, 0 is full ink; Pillow assumes it for every file of four components, with or without marker.

@@ -181,19 +181,10 @@ Picture decode_png(std::span<const uint8_t> file, const std::string& where, cons
   check_chunks(file, where);
   PngDecoder decoder(file);
   require<DataError>(decoder.read_header(), "{}: broken PNG file: {}", where, decoder.message());
-  const uint64_t pixels = uint64_t{decoder.width()} * decoder.height();
-  require<DataError>(pixels <= options.max_pixels, "{}: {} x {} pixels are more than the limit of {}", where,
-                     decoder.width(), decoder.height(), options.max_pixels);
-
-  Picture picture;
-  picture.format = "PNG";
-  picture.mode = decoder.mode();
-  picture.width = decoder.width();
-  picture.height = decoder.height();
-  const uint64_t pixel_bytes = static_cast<uint64_t>(bytes_per_pixel(picture.mode));
-  require<DataError>(decoder.row_bytes() == decoder.width() * pixel_bytes, "{}: a PNG file of an unknown layout",
-                     where);
-  picture.bytes.resize(pixels * pixel_bytes);
+  require_allowed_size(decoder.width(), decoder.height(), where, options);
+  Picture picture = blank_picture("PNG", decoder.mode(), decoder.width(), decoder.height());
+  require<DataError>(decoder.row_bytes() * decoder.height() == picture.bytes.size(),
+                     "{}: a PNG file of an unknown layout", where);
   require<DataError>(decoder.read_pixels(picture.bytes.data()), "{}: broken PNG file: {}", where, decoder.message());
   decoder.copy_palette(picture.palette);
   return picture;
