@@ -42,7 +42,7 @@ constexpr Format kFormats[] = {
     {0, "II*\0"sv, "TIFF", decode_tiff},
     {0, "MM\0*"sv, "TIFF", decode_tiff},
     {0, "II+\0"sv, "TIFF", decode_tiff},
-    {0, "MM\0+"sv, "TIFF", decode_tiff},
+    {0, "MM\0+"sv, "big-endian BigTIFF", nullptr},
     {0, "P0"sv, "PNM", decode_pnm},
     {0, "P1"sv, "PNM", decode_pnm},
     {0, "P2"sv, "PNM", decode_pnm},

@@ -16,7 +16,7 @@ std::string_view mode_name(PictureMode mode) {
     case PictureMode::kRgba: return "RGBA";
     case PictureMode::kCmyk: return "CMYK";
     case PictureMode::kGrey16: return "I;16";
-    case PictureMode::kPaletteAlpha: return "PA";
+    case PictureMode::kGrey16Swapped: return "I;16B";
     case PictureMode::kYcbcr: return "YCbCr";
     case PictureMode::kInt32: return "I";
     case PictureMode::kFloat32: return "F";
@@ -30,7 +30,7 @@ int bytes_per_pixel(PictureMode mode) {
     case PictureMode::kGrey:
     case PictureMode::kPalette: return 1;
     case PictureMode::kGreyAlpha:
-    case PictureMode::kPaletteAlpha:
+    case PictureMode::kGrey16Swapped:
     case PictureMode::kGrey16: return 2;
     case PictureMode::kRgb:
     case PictureMode::kYcbcr: return 3;

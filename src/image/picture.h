@@ -19,8 +19,8 @@ enum class PictureMode {
   kRgb,           ///< "RGB"
   kRgba,          ///< "RGBA" (not premultiplied)
   kCmyk,          ///< "CMYK": 255 is full ink
-  kGrey16,        ///< "I;16" (also Pillow's "I;16B"): two bytes in the order of this machine
-  kPaletteAlpha,  ///< "PA": an index into `palette`, alpha
+  kGrey16,        ///< "I;16": two bytes in the order of this machine
+  kGrey16Swapped, ///< "I;16B": two bytes in the other order
   kYcbcr,         ///< "YCbCr"
   kInt32,         ///< "I": one int32_t
   kFloat32,       ///< "F": one float
@@ -32,7 +32,7 @@ struct Picture {
   PictureMode mode = PictureMode::kRgb;
   /// height rows of width pixels, top row first, without padding.
   std::vector<uint8_t> bytes;
-  /// 256 RGB triples, for kPalette and kPaletteAlpha. Entries that the file leaves out are black, as in Pillow.
+  /// 256 RGB triples, for kPalette. Entries that the file leaves out are black, as in Pillow.
   std::array<uint8_t, 768> palette{};
   /// Pillow's name of the file format: "JPEG", "PNG", "GIF", "WEBP", "BMP", "PPM" or "TIFF".
   std::string format;

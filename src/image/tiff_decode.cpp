@@ -85,12 +85,12 @@ void read_uncompressed(std::span<const uint8_t> file, const TiffTags& tags, Tiff
                        Picture& picture) {
   if (layout.planar) {
     // Pillow takes the letters of its unpacker's name for the planes, which is right for these modes only.
-    const bool known = layout.bits == 8 && !layout.premultiplied &&
-                       (picture.mode == PictureMode::kRgb || picture.mode == PictureMode::kRgba ||
-                        picture.mode == PictureMode::kCmyk || picture.mode == PictureMode::kGrey ||
-                        picture.mode == PictureMode::kPalette);
-    require<DataError>(known && (layout.samples == layout.kept), "{}: uncompressed TIFF files with planes of this kind are not read",
-                       where);
+    const bool one_plane = layout.samples == 1 && layout.photometric != 6 &&
+                           (layout.bits == 8 || picture.mode == PictureMode::kBilevel);
+    const bool planes = layout.bits == 8 && !layout.premultiplied && layout.samples == layout.kept &&
+                        (picture.mode == PictureMode::kRgb || picture.mode == PictureMode::kRgba ||
+                         picture.mode == PictureMode::kCmyk);
+    require<DataError>(one_plane || planes, "{}: uncompressed TIFF files with planes of this kind are not read", where);
     layout.inverted = false;
   }
   const std::vector<Block> blocks = list_blocks(tags, layout, where);
@@ -123,9 +123,7 @@ Picture decode_tiff(std::span<const uint8_t> file, const std::string& where, con
   const TiffLayout layout = tiff_layout(tags, where);
   require_allowed_size(layout.width, layout.height, where, options);
   Picture picture = blank_picture("TIFF", mode_of(layout, where), layout.width, layout.height);
-  if (picture.mode == PictureMode::kPalette || picture.mode == PictureMode::kPaletteAlpha) {
-    read_palette(tags, where, picture);
-  }
+  if (picture.mode == PictureMode::kPalette) read_palette(tags, where, picture);
   if (layout.compression == 1) {
     read_uncompressed(file, tags, layout, where, picture);
   } else {

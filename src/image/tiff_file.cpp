@@ -21,6 +21,7 @@ namespace {
 constexpr tmsize_t kMaxAllocation = 256 << 20;
 
 constexpr uint64_t kJpeg = 7;
+constexpr uint64_t kOldJpeg = 6;
 
 }  // namespace
 
@@ -87,12 +88,16 @@ void TiffFile::read_pixels(const TiffTags& tags, const TiffLayout& layout, Pictu
   if (TIFFIsCODECConfigured(static_cast<uint16_t>(layout.compression)) == 0)
     fail<DataError>("{}: TIFF files of compression {} are not read", where_, layout.compression);
   if (layout.photometric == 6) {
-    if (layout.compression != kJpeg || layout.planar) return read_rgba(picture);
+    if (layout.compression != kJpeg || layout.planar) {
+      const bool is_jpeg = layout.compression == kJpeg || layout.compression == kOldJpeg;
+      if (!is_jpeg) check_subsampling(tags, layout);
+      return read_rgba(picture);
+    }
     TIFFSetField(tiff_, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
   }
   if (layout.planar && layout.kept > 1) {
     const bool known = (layout.bits == 8 || layout.bits == 16) && picture.mode != PictureMode::kGreyAlpha &&
-                       picture.mode != PictureMode::kPaletteAlpha;
+                       layout.samples == layout.kept;
     require<DataError>(known, "{}: TIFF files with planes of this kind are not read", where_);
   }
   // libtiff gives numbers in this machine's order. Pillow turns signed and 32-bit ones of big-endian files once more.
@@ -153,6 +158,16 @@ void TiffFile::read_tiles(const TiffLayout& layout, bool swapped, Picture& pictu
       by_plane ? unpack_tiff_plane(layout, row, sample, out) : unpack_tiff_row(layout, row, out);
     }
   }
+}
+
+/// Refuses what the versions of libtiff do not decode alike.
+void TiffFile::check_subsampling(const TiffTags& tags, const TiffLayout& layout) const {
+  const auto found = tags.values.find(kTiffSubsampling);
+  const bool named = found != tags.values.end() && found->second.size() == 2;
+  const uint64_t x = named ? found->second[0] : 0;
+  const uint64_t y = named ? found->second[1] : 0;
+  const bool alike = named && layout.width >= x && layout.height >= y && !(TIFFIsTiled(tiff_) != 0 && x == 4 && y == 4);
+  require<DataError>(alike, "{}: TIFF files with this subsampling of colours are not read", where_);
 }
 
 /// YCbCr with its subsampling, converted by libtiff, a few rows at a time where the file allows it.

@@ -65,7 +65,7 @@ bool choose_single(const Key& key, TiffLayout& layout) {
   if (!key.extra.empty()) return false;
   if (key.photometric == 3) {
     layout.mode = PictureMode::kPalette;
-    return small && key.format == 1;
+    return small && key.format == 1 && (key.fill == 1 || key.bits == 8 || layout.compression != 1);
   }
   if (key.photometric == 6) {
     layout.mode = PictureMode::kGrey;
@@ -75,11 +75,13 @@ bool choose_single(const Key& key, TiffLayout& layout) {
   layout.inverted = key.photometric == 0 && small;
   layout.is_signed = key.format == 2;
   if (small) {
+    // Pillow has no unpackers for these where it reads the pixels itself.
+    if (key.fill == 2 && layout.compression == 1 && key.photometric == 0 && key.bits == 8) return false;
     layout.mode = key.bits == 1 ? PictureMode::kBilevel : PictureMode::kGrey;
     return key.format == 1 || (key.photometric == 1 && key.bits == 8 && key.format == 2 && key.fill == 1);
   }
   const bool black_is_zero = key.photometric == 1;
-  layout.mode = PictureMode::kGrey16;
+  layout.mode = key.little ? PictureMode::kGrey16 : PictureMode::kGrey16Swapped;
   if (key.bits == 12) return black_is_zero && key.format == 1 && key.little && key.fill == 1;
   if (key.bits == 16 && key.format == 1) return (key.little || black_is_zero) && (key.fill == 1 || (key.little && black_is_zero));
   if (key.fill != 1) return false;
@@ -104,10 +106,9 @@ bool choose_several(const Key& key, TiffLayout& layout) {
   const bool wide = key.bits == 16;
   if (key.is(1, 2) || key.is(3, 2)) {
     if (wide || key.fill != 1 || !choose_alpha(key, 1, layout)) return false;
-    const bool alpha = layout.kept == 2;
-    if (key.photometric == 3) layout.mode = alpha ? PictureMode::kPaletteAlpha : PictureMode::kPalette;
-    if (key.photometric == 1) layout.mode = alpha ? PictureMode::kGreyAlpha : PictureMode::kGrey;
-    return !layout.premultiplied;
+    const bool has_alpha = layout.kept == 2;
+    layout.mode = key.photometric == 3 ? PictureMode::kPalette : has_alpha ? PictureMode::kGreyAlpha : PictureMode::kGrey;
+    return !layout.premultiplied && !(has_alpha && key.photometric == 3);
   }
   if (key.is(6, 3)) {
     layout.mode = PictureMode::kYcbcr;
@@ -122,6 +123,7 @@ bool choose_several(const Key& key, TiffLayout& layout) {
   if (key.fill != 1 && (wide || key.samples != 3 || !key.extra.empty())) return false;
   const bool unnamed_alpha = key.samples == 4 && (key.extra.empty() || (!wide && key.extra == Numbers{999}));
   if (unnamed_alpha) layout.kept = 4;
+  if (unnamed_alpha && layout.planar) layout.premultiplied = key.extra.empty();  // libtiff's guess
   if (!unnamed_alpha && !choose_alpha(key, 3, layout)) return false;
   layout.mode = layout.kept == 4 ? PictureMode::kRgba : PictureMode::kRgb;
   return !wide || key.samples <= 4;
@@ -171,8 +173,9 @@ void unpack_numbers(const TiffLayout& layout, const TiffRow& row, uint8_t* out) 
       const int32_t value = load<int16_t>(row.bytes + 2 * x, row.swapped);
       std::memcpy(out + 4 * x, &value, 4);
     } else {
-      const auto value = static_cast<uint16_t>(layout.bits == 12 ? packed_sample(layout, row.bytes, x)
-                                                                 : load<uint16_t>(row.bytes + 2 * x, row.swapped));
+      auto value = static_cast<uint16_t>(layout.bits == 12 ? packed_sample(layout, row.bytes, x)
+                                                           : load<uint16_t>(row.bytes + 2 * x, row.swapped));
+      if (layout.mode == PictureMode::kGrey16Swapped) value = static_cast<uint16_t>(value >> 8 | value << 8);
       std::memcpy(out + 2 * x, &value, 2);
     }
   }
@@ -199,9 +202,7 @@ TiffLayout tiff_layout(const TiffTags& tags, const std::string& where) {
 }
 
 void unpack_tiff_row(const TiffLayout& layout, const TiffRow& row, uint8_t* out) {
-  const bool wide = layout.mode == PictureMode::kGrey16 || layout.mode == PictureMode::kInt32 ||
-                    layout.mode == PictureMode::kFloat32;
-  if (wide) return unpack_numbers(layout, row, out);
+  if (layout.samples == 1 && layout.bits > 8) return unpack_numbers(layout, row, out);
   if (layout.samples == 1) return unpack_single(layout, row, out);
   for (uint64_t x = 0; x < row.pixels; ++x) {
     for (uint64_t c = 0; c < layout.kept; ++c)

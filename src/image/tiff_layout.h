@@ -24,8 +24,8 @@ struct TiffLayout {
   PictureMode mode = PictureMode::kBilevel;
 };
 
-/// Throws DataError "WHERE: reason" for what Pillow's table OPEN_INFO does not hold, and for CIELAB and premultiplied grey,
-/// whose conversion to RGB is not Pillow's own or does not exist.
+/// Throws DataError "WHERE: reason" for what Pillow's table OPEN_INFO does not hold, for CIELAB, whose conversion is not Pillow's
+/// own, for premultiplied grey, which has none, and for palettes with alpha, which Pillow's resize makes black.
 TiffLayout tiff_layout(const TiffTags& tags, const std::string& where);
 
 /// Samples of 8 to 32 bits in a row's bytes, in the order of this machine or (`swapped`) the other one.

@@ -11,7 +11,7 @@ constexpr uint16_t kWanted[] = {kTiffWidth,         kTiffHeight,          kTiffB
                                 kTiffPhotometric,   kTiffFillOrder,       kTiffStripOffsets,  kTiffOrientation,
                                 kTiffRowsPerStrip,  kTiffSamplesPerPixel, kTiffColorMap,      kTiffPlanarConfiguration,
                                 kTiffTileWidth,     kTiffTileHeight,      kTiffTileOffsets,   kTiffExtraSamples,
-                                kTiffSampleFormat,  kTiffXmp};
+                                kTiffSampleFormat,  kTiffSubsampling,     kTiffXmp};
 
 /// Bytes of a number of a field type; 0 for types that are not read.
 uint64_t number_bytes(uint16_t tag, uint16_t type) {
@@ -82,7 +82,8 @@ TiffTags read_tiff_tags(std::span<const uint8_t> file, const std::string& where)
   tags.order = order == 0x4D4D ? ByteOrder::kBig : ByteOrder::kLittle;
   in.set_order(tags.order);
   const uint16_t version = in.u16();
-  require<DataError>(version == 42 || version == 43, "{}: a TIFF file of version {} is not read", where, version);
+  const bool known = version == 42 || (version == 43 && tags.order == ByteOrder::kLittle);  // Pillow's choice
+  require<DataError>(known, "{}: a TIFF file of version {} is not read", where, version);
   const bool is_big = version == 43;
   if (is_big) in.u32();  // the size of offsets
   in.seek(is_big ? in.u64() : in.u32());

@@ -30,6 +30,7 @@ inline constexpr uint16_t kTiffTileHeight = 323;
 inline constexpr uint16_t kTiffTileOffsets = 324;
 inline constexpr uint16_t kTiffExtraSamples = 338;
 inline constexpr uint16_t kTiffSampleFormat = 339;
+inline constexpr uint16_t kTiffSubsampling = 530;
 inline constexpr uint16_t kTiffXmp = 700;
 
 struct TiffTags {

@@ -103,7 +103,8 @@ PixelBlock block_of(const Bytes& bytes, const Rectangle& area, int pixel_bytes, 
 
 const ResampleKernel& kernel_for(PictureMode mode) {
   static const ResampleKernel* const fast = avx2_kernel_or_null();
-  if (mode == PictureMode::kGrey16) return kGrey16Kernel;
+  // Pillow resizes "I;16B" as if its bytes were in the other order, and so must who gives its pixels.
+  if (mode == PictureMode::kGrey16 || mode == PictureMode::kGrey16Swapped) return kGrey16Kernel;
   if (mode == PictureMode::kInt32) return kInt32Kernel;
   if (mode == PictureMode::kFloat32) return kFloat32Kernel;
   return fast != nullptr ? *fast : kScalarKernel;
@@ -116,8 +117,8 @@ Bytes bicubic_crop(const Picture& picture, const CropGeometry& geometry, int64_t
   const Rectangle needed{columns.first_input(), rows.first_input(), columns.end_input() - columns.first_input(),
                          rows.end_input() - rows.first_input()};
   const int pixel_bytes = bytes_per_pixel(picture.mode);
-  const bool wide = picture.mode == PictureMode::kGrey16 || picture.mode == PictureMode::kInt32 ||
-                    picture.mode == PictureMode::kFloat32;
+  const bool wide = picture.mode == PictureMode::kGrey16 || picture.mode == PictureMode::kGrey16Swapped ||
+                    picture.mode == PictureMode::kInt32 || picture.mode == PictureMode::kFloat32;
   const int channels = wide ? 1 : pixel_bytes;
   const bool has_alpha = picture.mode == PictureMode::kGreyAlpha || picture.mode == PictureMode::kRgba;
 
@@ -180,7 +181,6 @@ void pixel_to_rgb(const Picture& picture, const uint8_t* pixel, uint8_t* rgb) {
     case PictureMode::kBilevel:
     case PictureMode::kGrey:
     case PictureMode::kGreyAlpha: std::fill_n(rgb, 3, pixel[0]); break;
-    case PictureMode::kPaletteAlpha:
     case PictureMode::kPalette: std::copy_n(picture.palette.data() + size_t{pixel[0]} * 3, 3, rgb); break;
     case PictureMode::kRgb:
     case PictureMode::kRgba: std::copy_n(pixel, 3, rgb); break;
@@ -191,6 +191,11 @@ void pixel_to_rgb(const Picture& picture, const uint8_t* pixel, uint8_t* rgb) {
     }
     case PictureMode::kYcbcr: ycbcr_to_rgb(pixel, rgb); break;
     case PictureMode::kGrey16: std::fill_n(rgb, 3, clipped<uint16_t>(pixel)); break;
+    case PictureMode::kGrey16Swapped: {
+      const uint8_t turned[2] = {pixel[1], pixel[0]};
+      std::fill_n(rgb, 3, clipped<uint16_t>(turned));
+      break;
+    }
     case PictureMode::kInt32: std::fill_n(rgb, 3, clipped<int32_t>(pixel)); break;
     case PictureMode::kFloat32: std::fill_n(rgb, 3, clipped<float>(pixel)); break;
   }
