@@ -44,7 +44,7 @@ done
 
 packages=(g++ cmake ninja-build ccache pkg-config python3-venv
   libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev libyaml-cpp-dev libspdlog-dev libfmt-dev
-  nlohmann-json3-dev catch2 libcli11-dev libicu-dev libjpeg62-turbo-dev libpng-dev zlib1g-dev libssl-dev libbenchmark-dev)
+  nlohmann-json3-dev catch2 libcli11-dev libicu-dev libjpeg62-turbo-dev libpng-dev libtiff-dev libwebp-dev zlib1g-dev libssl-dev libbenchmark-dev)
 # Tests that miss these say so and are skipped.
 readonly test_packages=(slurmctld slurmd slurm-client munge openmpi-bin iproute2)
 
