@@ -47,6 +47,11 @@ template <> struct EnumNames<SpecialTokensInText> {
                                      std::pair{SpecialTokensInText::kPlain, "plain"}};
 };
 
+enum class CropCaching { kOff, kOn };
+template <> struct EnumNames<CropCaching> {
+  static constexpr std::array kNames{std::pair{CropCaching::kOff, "off"}, std::pair{CropCaching::kOn, "on"}};
+};
+
 enum class ChangedData { kRefuse, kNextEpoch };
 template <> struct EnumNames<ChangedData> {
   static constexpr std::array kNames{std::pair{ChangedData::kRefuse, "refuse"},
@@ -66,6 +71,7 @@ struct DataConfig {
   SpecialTokensInText special_tokens_in_text = SpecialTokensInText::kClip;
   bool drop_last = true;
   ChangedData changed = ChangedData::kRefuse;
+  CropCaching crop_cache = CropCaching::kOff;
   std::optional<std::filesystem::path> cache_dir;  ///< empty: default_cache_dir()
 
   bool operator==(const DataConfig&) const = default;
@@ -110,8 +116,12 @@ struct DataConfig {
           {"When a resumed run finds other data than it began with. `refuse`: stop; `next_epoch`: go on with the next "
            "epoch.",
            "", kMayChange});
+    visit("crop_cache", self.crop_cache,
+          {"`on`: the square that the model sees of each picture is kept in `cache_dir`, and later epochs and runs read it "
+           "from there instead of decoding the picture. A million squares of 224 pixels are 151 GB. The batches stay the same.",
+           "", kMayChange});
     visit("cache_dir", self.cache_dir,
-          {.meaning = "Folder of what can be made again from the data: indexes of data files, unpacked files. `auto`: "
+          {.meaning = "Folder of what can be made again from the data: indexes of data files, unpacked files, crops. `auto`: "
                       "`$XDG_CACHE_HOME/longclip`, or `~/.cache/longclip`.",
            .flags = kMayChange,
            .empty = "auto"});

@@ -56,7 +56,7 @@ SourcePart open_part(const fs::path& file, RowFormat& format, const SourceConfig
     fail<DataError>("{}: {}", file.string(), error.what());
   }
   SampleIndex index = open_index(plain, bytes, format, config.cache_dir);
-  return {file.string(), std::move(mapped), std::move(index)};
+  return {file.string(), std::move(mapped), std::move(index), identity_of(plain)};
 }
 
 /// A shard in which nothing can be used is not what it was taken for.

@@ -4,9 +4,18 @@
 #include <algorithm>
 
 #include "base/digest.h"
+#include "data/formats/index_cache.h"
 
 namespace longclip {
 namespace fs = std::filesystem;
+
+namespace {
+
+std::string to_text(const fs::path& file, const FileIdentity& identity) {
+  return fmt::format("{}\n{} {} {}", file.string(), identity.bytes, identity.modified_ns, identity.inode);
+}
+
+}  // namespace
 
 std::string_view text_of(const MappedFile& file) {
   return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
@@ -88,6 +97,17 @@ fs::path IndexedSource::picture_file(const PairRow& row) const {
     }
   }
   return folders.front() / row.image;
+}
+
+std::string IndexedSource::picture_identity(int64_t index, const PairRow& row) const {
+  if (row.packed_picture.empty()) {
+    const fs::path file = picture_file(row);
+    std::error_code error;
+    return fs::exists(file, error) ? to_text(file, identity_of(file)) : "";
+  }
+  const SourcePart& part = place_of(index).part;
+  const auto offset = row.packed_picture.data() - part.file->bytes().data();
+  return fmt::format("{} {} {}", to_text(part.name, part.identity), offset, row.packed_picture.size());
 }
 
 std::string IndexedSource::read_picture(const PairRow& row) const {

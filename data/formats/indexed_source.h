@@ -13,6 +13,7 @@ struct SourcePart {
   std::string name;
   std::unique_ptr<MappedFile> file;
   SampleIndex index;
+  FileIdentity identity = {};
 };
 
 /// Which rows of all parts together a source shows.
@@ -36,6 +37,8 @@ class IndexedSource : public PairSource {
   PairRow row(int64_t index) const override;
   std::filesystem::path picture_file(const PairRow& row) const override;
   std::string read_picture(const PairRow& row) const override;
+  std::string picture_identity(int64_t index, const PairRow& row) const override;
+  int64_t first_row() const override { return contents_.range.first; }
   const std::vector<int64_t>& bad_rows() const override { return bad_rows_; }
   const std::string& fingerprint() const override { return fingerprint_; }
   const std::string& name() const override { return contents_.name; }

@@ -52,6 +52,11 @@ class PairSource {
   virtual std::filesystem::path picture_file(const PairRow& row) const = 0;
   /// The encoded picture. Throws BadRowError if there is none.
   virtual std::string read_picture(const PairRow& row) const = 0;
+  /// Text that is another one as soon as the file of a row's picture is: its path, size, time of change, inode and the place in
+  /// it. `index` is that of the row. Empty where there is no file.
+  virtual std::string picture_identity(int64_t index, const PairRow& row) const = 0;
+  /// How many rows of the files stand before row 0 (skip, split).
+  virtual int64_t first_row() const = 0;
   /// Rows that cannot be used, whatever their picture is; ascending.
   virtual const std::vector<int64_t>& bad_rows() const = 0;
   /// SHA-256 of what the rows say (names and captions, not the pictures), in their order.
