@@ -47,13 +47,14 @@ class FolderLock {
 /// Files are found by the first digits of the hash of what they are for.
 std::string name_for(const std::string& key) { return sha256_hex(key).substr(0, 32); }
 
-std::optional<SampleIndex> load_index(const fs::path& file, const IndexKey& key, size_t file_bytes) {
+/// Nothing if there is none that can be used; `why` says so where it is damaged.
+std::optional<SampleIndex> load_index(const fs::path& file, const IndexKey& key, size_t file_bytes, std::string& why) {
+  why.clear();
   if (!fs::exists(file)) return {};
   try {
     return SampleIndex(std::make_unique<MappedFile>(file), key, file_bytes);
   } catch (const DataError& error) {
-    if (std::string_view(error.what()) != "is of another file")  // the data changed: nothing to be said
-      log_warning("{}: the index cannot be used and is made again: {}", file.string(), error.what());
+    if (std::string_view(error.what()) != kOtherFile) why = error.what();  // else the data changed: nothing to be said
     return {};
   }
 }
@@ -160,9 +161,11 @@ SampleIndex open_index(const fs::path& file, std::string_view bytes, const RowFo
   const fs::path folder = writable_folder(cache_dir, "index");
   if (folder.empty()) return {build_index(file, bytes, format, key), key, bytes.size()};
   const fs::path path = folder / (name_for(key.text) + ".idx");
-  if (auto found = load_index(path, key, bytes.size())) return std::move(*found);
+  std::string why;
+  if (auto found = load_index(path, key, bytes.size(), why)) return std::move(*found);
   const FolderLock lock(path.string() + ".lock");
-  if (auto found = load_index(path, key, bytes.size())) return std::move(*found);  // another process was quicker
+  if (auto found = load_index(path, key, bytes.size(), why)) return std::move(*found);  // another process was quicker
+  if (!why.empty()) log_warning("{}: the index of {} is damaged ({}) and is made again", path.string(), file.string(), why);
   std::string built = build_index(file, bytes, format, key);
   try {
     write_file_atomically(path, built);
@@ -187,9 +190,15 @@ fs::path plain_file_of(const fs::path& file, const fs::path& cache_dir) {
   if (fs::exists(path)) return path;
   const fs::path partial = path.string() + ".partial" + std::to_string(::getpid());
   log_info("{}: unpacking it into {}, once", file.string(), path.string());
-  unpack(file, partial);
-  sync_to_disk(partial);
-  fs::rename(partial, path);
+  try {
+    unpack(file, partial);
+    sync_to_disk(partial);
+    fs::rename(partial, path);
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove(partial, ignored);
+    throw;
+  }
   remove_outdated(folder, prefix, path);
   return path;
 }

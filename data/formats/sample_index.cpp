@@ -163,7 +163,7 @@ void SampleIndex::read(const IndexKey& key, size_t file_bytes) {
   lines_ = take<uint32_t>(left, header.rows);
   const std::string_view key_text = as_text(take<uint8_t>(left, header.key_bytes));
   heap_ = as_text(left);
-  require<DataError>(header.file == key.file && key_text == key.text, "is of another file");
+  require<DataError>(header.file == key.file && key_text == key.text, "{}", kOtherFile);
   for (size_t row = 0; row < offsets_.size(); ++row) {
     const uint64_t offset = offsets_[row] & ~kInHeap;
     const size_t end = (offsets_[row] & kInHeap) != 0 ? heap_.size() : file_bytes;

@@ -56,6 +56,9 @@ class IndexBuilder : public RowSink {
   std::string heap_;
 };
 
+/// What SampleIndex says of an index whose key is another one.
+inline constexpr std::string_view kOtherFile = "is of another file";
+
 /// Thread-safety: immutable.
 class SampleIndex {
  public:

@@ -65,10 +65,11 @@ std::string_view TarReader::take_block() {
 
 std::string_view TarReader::take_data(uint64_t size) {
   const size_t left = bytes_.size() - at_;
-  require<DataError>(size <= left, "the archive is cut off: the member at byte {} has {} bytes, {} are left", at_, size, left);
+  // The second half cannot overflow where the first one holds.
+  require<DataError>(size <= left && (size + kBlock - 1) / kBlock * kBlock <= left,
+                     "the archive is cut off: the data at byte {} have {} bytes and their padding, {} are left", at_, size, left);
   const std::string_view data = bytes_.substr(at_, size);
-  const size_t padded = (size + kBlock - 1) / kBlock * kBlock;
-  at_ += std::min(padded, left);
+  at_ += (size + kBlock - 1) / kBlock * kBlock;
   return data;
 }
 

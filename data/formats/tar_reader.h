@@ -12,11 +12,11 @@ struct TarMember {
   std::string_view data;  ///< empty unless it is a regular file
   bool is_file = false;   ///< false: a folder, a link, a device
   size_t start = 0;       ///< of its first header, extended ones included
-  size_t end = 0;         ///< behind its data, padding included (where the archive does not end before that)
+  size_t end = 0;         ///< behind its data, padding included
 };
 
-/// Walks through an archive, or any part of it that begins with a header. What is left out of the last padding and of the
-/// two empty blocks at the end is not missed.
+/// Walks through an archive, or any part of it that begins with a header. The two empty blocks at the end are not
+/// missed.
 class TarReader {
  public:
   explicit TarReader(std::string_view bytes) : bytes_(bytes) {}

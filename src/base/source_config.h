@@ -24,7 +24,7 @@ template <> struct EnumNames<CsvSeparator> {
 
 struct SourceConfig {
   SourceFormat format = SourceFormat::kTriples;
-  std::filesystem::path path;
+  std::filesystem::path path = {};
   std::vector<std::filesystem::path> images = {"."};
   std::optional<int64_t> limit = std::nullopt;
   int64_t skip = 0;

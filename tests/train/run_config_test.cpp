@@ -101,16 +101,18 @@ TEST_CASE("RunConfig: values out of range are refused with their key", "[train][
                       ContainsSubstring("nothing to train"));
 }
 
-TEST_CASE("RunConfig: every file in configs/ loads and survives being written", "[train][unit]") {
-  int files = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(test::source_dir() / "configs")) {
-    if (entry.path().extension() != ".yaml") continue;
-    CAPTURE(entry.path());
-    const RunConfig config = load_run_config(entry.path());
-    REQUIRE(load(dump_config(config)) == config);
-    ++files;
+TEST_CASE("RunConfig: every file in configs/ and data/recipes/ loads and survives being written", "[train][unit]") {
+  for (const auto& [folder, least] : {std::pair{"configs", 8}, {"data/recipes", 6}}) {
+    int files = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(test::source_dir() / folder)) {
+      if (entry.path().extension() != ".yaml") continue;
+      CAPTURE(entry.path());
+      const RunConfig config = load_run_config(entry.path());
+      REQUIRE(load(dump_config(config)) == config);
+      ++files;
+    }
+    REQUIRE(files >= least);
   }
-  REQUIRE(files >= 8);
 }
 
 TEST_CASE("RunConfig: the recipe of ViT-B/16 spells out the defaults", "[train][unit]") {
