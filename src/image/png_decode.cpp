@@ -93,7 +93,10 @@ class ChunkCheck {
                          data.size());
     }
     if (name == "IHDR" && !pixels_began_) header_ = data;
-    if (name == "acTL" && !pixels_began_) num_frames_ = num_frames_ == 0 ? big_endian32(data.data()) : 0;
+    if (name == "acTL" && !pixels_began_) {
+      const uint32_t count = big_endian32(data.data());
+      num_frames_ = num_frames_ == 0 && count <= 0x80000000U ? count : 0;
+    }
     if (name != "fcTL" && name != "fdAT") return;
     const bool follows = big_endian32(data.data()) == next_frame_ && (name == "fcTL" || next_frame_ > 0);
     require<DataError>(follows, "{}: broken PNG file: its animation misses a frame", where_);
