@@ -92,8 +92,7 @@ Sample PairDataset::load_row(const RowId& id, int64_t epoch) const {
   try {
     read_captions(row, id, epoch, sample);
     const std::span encoded(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-    const DecodeOptions limits{.max_pixels = static_cast<uint64_t>(config_.max_image_pixels)};
-    const Picture picture = decode_picture(encoded, "broken picture", limits);
+    const Picture picture = decode_picture(encoded, "broken picture", config_.decode_options());
     sample.is_grey16 = picture.mode == PictureMode::kGrey16 || picture.mode == PictureMode::kGrey16Swapped;
     sample.pixels_SS3 = clip_crop(picture, options_.image_size);
   } catch (const DataError& error) {

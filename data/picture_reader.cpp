@@ -60,8 +60,7 @@ std::vector<uint8_t> PictureReader::read(int64_t index) const {
 std::vector<uint8_t> PictureReader::read_file(const std::string& file) const {
   const std::string bytes = read_picture_file(file);
   const std::span encoded(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-  const DecodeOptions limits{.max_pixels = static_cast<uint64_t>(options_.max_image_pixels)};
-  return clip_crop(decode_picture(encoded, file, limits), options_.image_size);
+  return clip_crop(decode_picture(encoded, file, options_.decode), options_.image_size);
 }
 
 }  // namespace longclip
