@@ -3,6 +3,7 @@
 
 #include "base/config_field.h"
 #include "base/source_config.h"
+#include "image/decode.h"
 
 namespace longclip {
 
@@ -58,6 +59,11 @@ template <> struct EnumNames<ChangedData> {
                                      std::pair{ChangedData::kNextEpoch, "next_epoch"}};
 };
 
+template <> struct EnumNames<ExifOrientation> {
+  static constexpr std::array kNames{std::pair{ExifOrientation::kIgnore, "ignore"},
+                                     std::pair{ExifOrientation::kApply, "apply"}};
+};
+
 struct DataConfig {
   std::vector<TrainSourceConfig> train;
   int64_t pairs_per_step = 1024;
@@ -68,6 +74,8 @@ struct DataConfig {
   OnBadSample on_bad_sample = OnBadSample::kSkip;
   double max_bad_fraction = 0.05;
   int64_t max_image_pixels = 178956970;
+  bool load_truncated = false;
+  ExifOrientation exif_orientation = ExifOrientation::kIgnore;
   SpecialTokensInText special_tokens_in_text = SpecialTokensInText::kClip;
   bool drop_last = true;
   ChangedData changed = ChangedData::kRefuse;
@@ -104,6 +112,13 @@ struct DataConfig {
           {"The run stops when more than this share of all rows is bad, in [0, 1].", "", kMayChange});
     visit("max_image_pixels", self.max_image_pixels,
           {"Pictures of more pixels are bad.", "Pillow's limit against decompression bombs"});
+    visit("load_truncated", self.load_truncated,
+          {"Take JPEG and PNG pictures that are cut as far as they go, the rest grey or black, instead of counting them "
+           "as bad.",
+           "Pillow's LOAD_TRUNCATED_IMAGES"});
+    visit("exif_orientation", self.exif_orientation,
+          {"`apply`: turn pictures upright as their EXIF or XMP data say; `ignore`: take them as they are stored.",
+           "the original preprocessing ignores it"});
     visit("special_tokens_in_text", self.special_tokens_in_text,
           {"What `<|endoftext|>` in a caption becomes. `clip`: the token, as in CLIP, which ends the caption; `plain`: "
            "its characters.",
@@ -125,6 +140,11 @@ struct DataConfig {
                       "`$XDG_CACHE_HOME/longclip`, or `~/.cache/longclip`.",
            .flags = kMayChange,
            .empty = "auto"});
+  }
+
+  /// How pictures are read; for training and for every evaluation of the run.
+  DecodeOptions decode_options() const {
+    return {static_cast<uint64_t>(max_image_pixels), load_truncated, exif_orientation};
   }
 
   void validate(const RejectField& reject) const {

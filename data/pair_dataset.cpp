@@ -113,7 +113,7 @@ Sample PairDataset::load_row(const RowId& id, int64_t epoch) const {
 }
 
 CropSettings PairDataset::crop_settings() const {
-  return {.image_size = options_.image_size, .decode = {.max_pixels = static_cast<uint64_t>(config_.max_image_pixels)}};
+  return {.image_size = options_.image_size, .decode = config_.decode_options()};
 }
 
 void PairDataset::read_captions(const PairRow& row, const RowId& id, int64_t epoch, Sample& sample) const {

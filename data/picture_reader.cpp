@@ -60,8 +60,7 @@ std::vector<uint8_t> PictureReader::crop_of(const PictureEntry& entry) const {
   const std::string bytes =
       entry.source ? entry.source->read_picture(entry.source->row(entry.row)) : read_picture_file(entry.name);
   const std::span encoded(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-  const DecodeOptions limits{.max_pixels = static_cast<uint64_t>(options_.max_image_pixels)};
-  return clip_crop(decode_picture(encoded, entry.name, limits), options_.image_size);
+  return clip_crop(decode_picture(encoded, entry.name, options_.decode), options_.image_size);
 }
 
 }  // namespace longclip

@@ -10,6 +10,7 @@
 
 #include "data/formats/pair_source.h"
 #include "data/ordered_workers.h"
+#include "image/decode.h"
 
 namespace longclip {
 
@@ -28,7 +29,7 @@ struct PictureReaderOptions {
   int64_t image_size = 224;  ///< S
   int64_t pictures_per_batch = 64;
   int64_t workers = 1;
-  int64_t max_image_pixels = 178'956'970;
+  DecodeOptions decode = {};
   bool pin_memory = false;
   /// A missing or broken picture is logged and marked in broken() instead of being an error; its pixels are black.
   bool keep_going = false;

@@ -42,7 +42,7 @@ at::Tensor encode_pictures(const Clip& model, const std::vector<PictureEntry>& p
   PictureReader reader(pictures, {.image_size = model.architecture().image_size,
                                .pictures_per_batch = options.items_per_batch,
                                .workers = options.workers,
-                               .max_image_pixels = options.max_image_pixels,
+                               .decode = options.decode,
                                .pin_memory = model.device().is_cuda(),
                                .keep_going = options.keep_going});
   OptionalBar bar(options.show_progress, "encode pictures", static_cast<int64_t>(pictures.size()));

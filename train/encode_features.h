@@ -15,7 +15,7 @@ struct EncodeOptions {
   ForwardOptions forward;
   int64_t items_per_batch = 64;
   int64_t workers = 1;
-  int64_t max_image_pixels = 178'956'970;
+  DecodeOptions decode = {};
   bool show_progress = false;
   /// A missing or broken picture is logged and its feature is NaN, instead of being an error.
   bool keep_going = false;

@@ -147,7 +147,7 @@ Json Trainer::evaluate() {
   const EncodeOptions options{.forward = step_options_.forward,
                               .items_per_batch = config_.eval.pairs_per_batch,
                               .workers = choose_workers(config_.data.workers, comm_),
-                              .max_image_pixels = config_.data.max_image_pixels,
+                              .decode = config_.data.decode_options(),
                               .keep_going = true};  // one bad validation picture must not end a run
   Json metrics;
   for (const RetrievalConfig& set : config_.eval.retrieval) {

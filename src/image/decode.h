@@ -18,7 +18,8 @@ struct DecodeOptions {
   /// Pictures with more pixels are refused, as their header tells it and before memory is taken.
   /// Default: twice Pillow's MAX_IMAGE_PIXELS, where Pillow itself refuses.
   uint64_t max_pixels = 178'956'970;
-  /// A JPEG or PNG that ends too early is taken as far as it goes; the rest is grey (JPEG) or black (PNG).
+  /// A JPEG (not a progressive one in colour) or PNG whose pixels end too early is taken as far as it goes; the rest is
+  /// grey (JPEG) or black (PNG).
   /// As Pillow with LOAD_TRUNCATED_IMAGES.
   bool load_truncated = false;
   /// kApply: as Pillow's ImageOps.exif_transpose. A TIFF is always turned by its own tag, as Pillow does it.

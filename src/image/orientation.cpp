@@ -124,7 +124,7 @@ int file_orientation(Bytes file, const std::string& format) {
   std::string_view exif = found.exif;
   for (int i = 0; i < 2 && exif.starts_with("Exif\0\0"sv); ++i) exif.remove_prefix(6);
   try {
-    const TiffTags tags = read_tiff_tags(bytes_of(exif), "EXIF");
+    const TiffTags tags = read_tiff_tags(bytes_of(exif), "EXIF", BrokenTags::kSkip);
     const uint64_t orientation = tags.first(kTiffOrientation).value_or(0);
     if (tags.has(kTiffOrientation)) return orientation >= 1 && orientation <= 8 ? static_cast<int>(orientation) : 1;
   } catch (const DataError&) {

@@ -41,8 +41,9 @@ class ChunkCheck {
   /// Its length stands at cut_at().
   uint32_t run() {
     for (size_t position = kSignatureBytes; true;) {
-      if (file_.size() - position < 8) {
-        require<DataError>(pixels_began_, "{}: the PNG file is truncated", where_);
+      if (const size_t left = file_.size() - position; left < 8) {
+        const bool has_length = load_truncated_ && left >= 4;  // Pillow then wants to skip the chunk, and cannot
+        require<DataError>(pixels_began_ && !has_length, "{}: the PNG file is truncated", where_);
         return 0;
       }
       const uint8_t* chunk = file_.data() + position;
@@ -52,9 +53,9 @@ class ChunkCheck {
       if (name == "IDAT" && !pixels_began_) next_frame_at_pixels_ = next_frame_;
       pixels_began_ = pixels_began_ || name == "IDAT";
       const size_t rest = file_.size() - position - 8;
-      if (load_truncated_ && pixels_began_ && length > rest) {
+      if (load_truncated_ && name == "IDAT" && length > rest) {
         cut_at_ = position;
-        return name == "IDAT" ? static_cast<uint32_t>(rest) : 0;
+        return static_cast<uint32_t>(rest);
       }
       require<DataError>(length <= rest && length <= PNG_UINT_31_MAX, "{}: the PNG file is truncated", where_);
       if (!pixels_began_) check_sum(chunk, length, rest);
@@ -93,7 +94,10 @@ class ChunkCheck {
                          data.size());
     }
     if (name == "IHDR" && !pixels_began_) header_ = data;
-    if (name == "acTL" && !pixels_began_) num_frames_ = num_frames_ == 0 ? big_endian32(data.data()) : 0;
+    if (name == "acTL" && !pixels_began_) {
+      const uint32_t count = big_endian32(data.data());
+      num_frames_ = num_frames_ == 0 && count <= 0x80000000U ? count : 0;
+    }
     if (name != "fcTL" && name != "fdAT") return;
     const bool follows = big_endian32(data.data()) == next_frame_ && (name == "fcTL" || next_frame_ > 0);
     require<DataError>(follows, "{}: broken PNG file: its animation misses a frame", where_);

@@ -161,6 +161,9 @@ void read_text_bitmap(PnmReader& in, Picture& picture) {
     in.check(c == '0' || c == '1', "a pixel that is neither 0 nor 1");
     byte = c == '0' ? 255 : 0;
   }
+  for (char c = in.bitmap_character(); c != 0; c = in.bitmap_character()) {
+    in.check(c == '0' || c == '1', "a character behind its pixels that is neither 0 nor 1");
+  }
 }
 
 void read_bitmap(PnmReader& in, Picture& picture) {

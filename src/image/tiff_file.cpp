@@ -1,9 +1,10 @@
-// image/tiff_file.cpp -- libtiff on a file in memory. Strips are read row by row and tiles one by one, so that a small
-// file cannot make it take more memory than the picture itself. Source: Pillow 13, TiffDecode.c.
+// image/tiff_file.cpp -- libtiff on a file in memory, one strip or tile after the other. What they may take is bounded, so
+// that a small file cannot make libtiff take much more memory than the picture itself. Source: Pillow 13, TiffDecode.c.
 
 #include "image/tiff_file.h"
 
 #include <tiffio.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <cstdarg>
@@ -16,12 +17,30 @@ namespace longclip {
 
 namespace {
 
-/// Largest piece of memory that libtiff may take at once. Strips are not decoded as a whole, so what is left are tiles,
-/// directories and the state of the codecs.
+/// Largest strip or tile, and largest piece of memory that libtiff may take at once.
 constexpr tmsize_t kMaxAllocation = 256 << 20;
 
-constexpr uint64_t kJpeg = 7;
 constexpr uint64_t kOldJpeg = 6;
+constexpr uint64_t kJpeg = 7;
+constexpr uint64_t kDeflate = 8;
+constexpr uint64_t kOldDeflate = 32946;
+
+/// A whole zlib stream with a right checksum. What libtiff makes of another one depends on how it was built.
+bool is_sound_deflate(std::span<const uint8_t> data) {
+  z_stream stream{};
+  if (inflateInit(&stream) != Z_OK) return false;
+  std::vector<uint8_t> out(1 << 16);
+  stream.next_in = const_cast<uint8_t*>(data.data());
+  stream.avail_in = static_cast<uInt>(std::min<size_t>(data.size(), UINT32_MAX));
+  int result = Z_OK;
+  while (result == Z_OK) {
+    stream.next_out = out.data();
+    stream.avail_out = static_cast<uInt>(out.size());
+    result = inflate(&stream, Z_NO_FLUSH);
+  }
+  inflateEnd(&stream);
+  return result == Z_STREAM_END;
+}
 
 }  // namespace
 
@@ -85,8 +104,10 @@ void TiffFile::read_pixels(const TiffTags& tags, const TiffLayout& layout, Pictu
   TIFFGetField(tiff_, TIFFTAG_IMAGEWIDTH, &width);
   TIFFGetField(tiff_, TIFFTAG_IMAGELENGTH, &height);
   if (width != layout.width || height != layout.height) fail_broken();
+  require<DataError>(tags.sorted, "{}: broken TIFF file: its tags are not in order", where_);
   if (TIFFIsCODECConfigured(static_cast<uint16_t>(layout.compression)) == 0)
     fail<DataError>("{}: TIFF files of compression {} are not read", where_, layout.compression);
+  check_blocks(tags, layout);
   if (layout.photometric == 6) {
     if (layout.compression != kJpeg || layout.planar) {
       const bool is_jpeg = layout.compression == kJpeg || layout.compression == kOldJpeg;
@@ -109,21 +130,46 @@ void TiffFile::read_pixels(const TiffTags& tags, const TiffLayout& layout, Pictu
   }
 }
 
+/// The strips or tiles are as many as the picture needs and, where that can be told, whole.
+void TiffFile::check_blocks(const TiffTags& tags, const TiffLayout& layout) const {
+  const bool tiled = TIFFIsTiled(tiff_) != 0;
+  const uint32_t count = tiled ? TIFFNumberOfTiles(tiff_) : TIFFNumberOfStrips(tiff_);
+  const auto offsets = tags.values.find(tiled ? kTiffTileOffsets : kTiffStripOffsets);
+  const bool complete = offsets != tags.values.end() && offsets->second.size() == count;
+  require<DataError>(complete, "{}: broken TIFF file: it needs {} {}", where_, count, tiled ? "tiles" : "strips");
+  if (layout.compression != kDeflate && layout.compression != kOldDeflate) return;
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint64_t offset = TIFFGetStrileOffset(tiff_, i);
+    const uint64_t size = TIFFGetStrileByteCount(tiff_, i);
+    const bool inside = offset <= file_.size() && size <= file_.size() - offset;
+    if (!inside || !is_sound_deflate(file_.subspan(offset, size)))
+      fail<DataError>("{}: broken TIFF file: {} {} is damaged", where_, tiled ? "tile" : "strip", i);
+  }
+}
+
 void TiffFile::check_row_bytes(const TiffLayout& layout, int64_t found, uint64_t pixels) const {
   const uint64_t samples = layout.planar ? 1 : layout.samples;
   if (found < 0 || static_cast<uint64_t>(found) != (pixels * layout.bits * samples + 7) / 8) fail_broken();
 }
 
+/// Whole strips, as Pillow: some codecs judge a broken one otherwise when it is read row by row.
 void TiffFile::read_strips(const TiffLayout& layout, bool swapped, Picture& picture) {
+  uint32_t strip_rows = 0;
+  TIFFGetFieldDefaulted(tiff_, TIFFTAG_ROWSPERSTRIP, &strip_rows);
   const tmsize_t row_bytes = TIFFScanlineSize(tiff_);
   check_row_bytes(layout, row_bytes, layout.width);
-  std::vector<uint8_t> bytes(static_cast<size_t>(row_bytes));
+  const uint64_t rows = std::min<uint64_t>(strip_rows, layout.height);
+  if (rows == 0 || rows > static_cast<uint64_t>(kMaxAllocation / row_bytes)) fail_broken();
+  std::vector<uint8_t> bytes(rows * static_cast<uint64_t>(row_bytes));
   const bool by_plane = layout.planar && layout.kept > 1;
-  const TiffRow row{bytes.data(), layout.width, swapped};
   const auto stride = layout.width * static_cast<uint64_t>(bytes_per_pixel(picture.mode));
   for (uint64_t plane = 0; plane < (by_plane ? layout.kept : 1); ++plane) {
     for (uint64_t y = 0; y < layout.height; ++y) {
-      if (TIFFReadScanline(tiff_, bytes.data(), static_cast<uint32_t>(y), static_cast<uint16_t>(plane)) != 1) fail_broken();
+      if (y % rows == 0) {
+        const uint32_t strip = TIFFComputeStrip(tiff_, static_cast<uint32_t>(y), static_cast<uint16_t>(plane));
+        if (TIFFReadEncodedStrip(tiff_, strip, bytes.data(), static_cast<tmsize_t>(bytes.size())) < 0) fail_broken();
+      }
+      const TiffRow row{bytes.data() + y % rows * static_cast<uint64_t>(row_bytes), layout.width, swapped};
       uint8_t* out = picture.bytes.data() + y * stride;
       by_plane ? unpack_tiff_plane(layout, row, plane, out) : unpack_tiff_row(layout, row, out);
     }
@@ -177,6 +223,7 @@ void TiffFile::read_rgba(Picture& picture) {
   const auto height = static_cast<uint32_t>(picture.height);
   const auto width = static_cast<size_t>(picture.width);
   rows = std::clamp(rows, uint32_t{1}, height);
+  if (rows > static_cast<uint64_t>(kMaxAllocation) / 4 / width) fail_broken();
   char text[1024] = "";
   TIFFRGBAImage image;
   if (TIFFRGBAImageOK(tiff_, text) == 0 || TIFFRGBAImageBegin(&image, tiff_, 1, text) == 0) {

@@ -24,6 +24,7 @@ class TiffFile {
   void read_pixels(const TiffTags& tags, const TiffLayout& layout, Picture& picture);
 
  private:
+  void check_blocks(const TiffTags& tags, const TiffLayout& layout) const;
   void check_subsampling(const TiffTags& tags, const TiffLayout& layout) const;
   void read_rgba(Picture& picture);
   void read_strips(const TiffLayout& layout, bool swapped, Picture& picture);

@@ -13,15 +13,20 @@ constexpr uint16_t kWanted[] = {kTiffWidth,         kTiffHeight,          kTiffB
                                 kTiffTileWidth,     kTiffTileHeight,      kTiffTileOffsets,   kTiffExtraSamples,
                                 kTiffSampleFormat,  kTiffSubsampling,     kTiffXmp};
 
-/// Bytes of a number of a field type; 0 for types that are not read.
-uint64_t number_bytes(uint16_t tag, uint16_t type) {
-  if (tag == kTiffXmp) return type == 1 || type == 2 || type == 7 ? 1 : 0;
+/// Bytes of a number of a field type; 0 for types that do not exist.
+uint64_t number_bytes(uint16_t type) {
   switch (type) {
-    case 3: return 2;            // SHORT
-    case 4: case 13: return 4;   // LONG, IFD
-    case 16: case 18: return 8;  // LONG8, IFD8
+    case 1: case 2: case 6: case 7: return 1;               // BYTE, ASCII, SBYTE, UNDEFINED
+    case 3: case 8: return 2;                               // SHORT, SSHORT
+    case 4: case 9: case 11: case 13: return 4;             // LONG, SLONG, FLOAT, IFD
+    case 5: case 10: case 12: case 16: return 8;            // RATIONAL, SRATIONAL, DOUBLE, LONG8
     default: return 0;
   }
+}
+
+bool is_good_type(uint16_t tag, uint16_t type) {
+  if (tag == kTiffXmp) return number_bytes(type) == 1;
+  return type == 3 || type == 4 || type == 13 || type == 16;
 }
 
 class DirectoryReader {
@@ -29,35 +34,44 @@ class DirectoryReader {
   DirectoryReader(ByteReader& in, bool is_big, uint64_t file_size, TiffTags& tags)
       : in_(in), is_big_(is_big), budget_(file_size), tags_(tags) {}
 
-  void read() {
+  /// `broken`: a tag that is wanted and cannot be used.
+  template <class Broken> void read(Broken&& broken) {
     const uint64_t count = is_big_ ? in_.u64() : in_.u16();
-    for (uint64_t i = 0; i < count; ++i) read_entry();
+    int previous = -1;
+    for (uint64_t i = 0; i < count; ++i) {
+      const uint16_t tag = in_.u16();
+      if (!read_entry(tag)) broken(tag);
+      tags_.sorted = tags_.sorted && tag > previous;
+      previous = tag;
+    }
   }
 
  private:
-  void read_entry() {
-    const uint16_t tag = in_.u16();
+  /// False for a tag that is wanted and of another type, empty or too large.
+  bool read_entry(uint16_t tag) {
     const uint16_t type = in_.u16();
     const uint64_t count = is_big_ ? in_.u64() : in_.u32();
     const uint64_t room = is_big_ ? 8 : 4;
     const uint64_t after = in_.position() + room;
-    const uint64_t unit = number_bytes(tag, type);
-    const bool wanted = std::ranges::count(kWanted, tag) == 1 && unit > 0 && count > 0 && !tags_.has(tag);
-    if (wanted && count <= budget_ / unit) {
-      const uint64_t size = count * unit;
-      if (size > room) {
-        in_.seek(in_.number(room));
-        budget_ -= size;  // overlapping tags cannot make more of a file than it holds
-      }
-      auto& values = tags_.values[tag];
-      const uint64_t end = in_.position() + size;
+    const bool wanted = std::ranges::count(kWanted, tag) == 1 && !tags_.has(tag);
+    const uint64_t unit = number_bytes(type);
+    // All tags together hold no more than the file, so that overlapping ones cannot make much of a small file.
+    const bool fits = unit > 0 && count <= budget_ / unit;
+    const uint64_t size = fits ? count * unit : budget_;
+    if (size > room && unit > 0) budget_ -= size;
+    const bool good = wanted && fits && count > 0 && is_good_type(tag, type);
+    if (good) {
+      if (size > room) in_.seek(in_.number(room));
+      const uint64_t start = in_.position();
       in_.bytes(size);
-      in_.seek(end - size);
+      in_.seek(start);
+      auto& values = tags_.values[tag];
       values.reserve(count);
       for (uint64_t i = 0; i < count; ++i) values.push_back(in_.number(unit));
     }
     in_.seek(after);
     in_.bytes(0);
+    return good || !wanted;
   }
 
   ByteReader& in_;
@@ -74,7 +88,7 @@ std::optional<uint64_t> TiffTags::first(uint16_t tag) const {
   return found->second.front();
 }
 
-TiffTags read_tiff_tags(std::span<const uint8_t> file, const std::string& where) {
+TiffTags read_tiff_tags(std::span<const uint8_t> file, const std::string& where, BrokenTags broken) {
   ByteReader in(file, where, "TIFF");
   TiffTags tags;
   const uint16_t order = in.u16();
@@ -87,10 +101,15 @@ TiffTags read_tiff_tags(std::span<const uint8_t> file, const std::string& where)
   const bool is_big = version == 43;
   if (is_big) in.u32();  // the size of offsets
   in.seek(is_big ? in.u64() : in.u32());
+  DirectoryReader directory(in, is_big, file.size(), tags);
+  if (broken == BrokenTags::kRefuse) {
+    directory.read([&](uint16_t tag) { fail<DataError>("{}: broken TIFF file: tag {} cannot be read", where, tag); });
+    return tags;
+  }
   try {
-    DirectoryReader(in, is_big, file.size(), tags).read();
+    directory.read([](uint16_t) {});
   } catch (const DataError&) {
-    std::erase_if(tags.values, [](const auto& entry) { return entry.second.empty(); });
+    // Cut: what came before counts.
   }
   return tags;
 }

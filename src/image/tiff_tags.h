@@ -38,14 +38,18 @@ struct TiffTags {
   /// Of the tags above that are there and whole: SHORT, LONG, LONG8 and IFD numbers, for kTiffXmp bytes.
   std::map<uint16_t, std::vector<uint64_t>> values;
 
+  bool sorted = true;  ///< each tag above the one before
+
   bool has(uint16_t tag) const { return values.contains(tag); }
   std::optional<uint64_t> first(uint16_t tag) const;
   /// The first value, or `otherwise` where the tag is missing.
   uint64_t get(uint16_t tag, uint64_t otherwise) const { return first(tag).value_or(otherwise); }
 };
 
-/// Throws DataError "WHERE: reason" if this is no TIFF. A directory that is cut holds the tags before the cut; tags that
-/// hold more than the file are left out.
-TiffTags read_tiff_tags(std::span<const uint8_t> file, const std::string& where);
+enum class BrokenTags { kRefuse, kSkip };
+
+/// Throws DataError "WHERE: reason" if this is no TIFF. Tags that are cut, of another type or larger than the file are
+/// refused too, or left out.
+TiffTags read_tiff_tags(std::span<const uint8_t> file, const std::string& where, BrokenTags broken = BrokenTags::kRefuse);
 
 }  // namespace longclip
