@@ -50,7 +50,7 @@ function(longclip_test name folder)
     if(found)
       add_test(NAME ${name}.${kind} COMMAND ${target} "[${kind}]" -w NoTests)
       set_tests_properties(${name}.${kind} PROPERTIES LABELS ${kind} TIMEOUT 3000
-        ENVIRONMENT "LONGCLIP_PROGRAM=${CMAKE_BINARY_DIR}/bin/longclip")
+        ENVIRONMENT "LONGCLIP_PROGRAM=${CMAKE_BINARY_DIR}/bin/longclip;XDG_CACHE_HOME=${CMAKE_BINARY_DIR}/cache")
     endif()
   endforeach()
 endfunction()

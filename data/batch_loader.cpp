@@ -14,7 +14,7 @@ void SampleCounts::add(const Sample& sample) {
   truncated_short += sample.short_truncated;
   special_tokens += sample.holds_special_token;
   short_from_long += sample.short_from_long;
-  grey16 += sample.is_grey16;
+  grey16 += sample.picture.mode.starts_with("I;16");
 }
 
 void SampleCounts::add(const SampleCounts& other) {

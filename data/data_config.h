@@ -3,6 +3,7 @@
 
 #include "base/config_field.h"
 #include "base/source_config.h"
+#include "image/decode.h"
 
 namespace longclip {
 
@@ -47,10 +48,20 @@ template <> struct EnumNames<SpecialTokensInText> {
                                      std::pair{SpecialTokensInText::kPlain, "plain"}};
 };
 
+enum class CropCaching { kOff, kOn };
+template <> struct EnumNames<CropCaching> {
+  static constexpr std::array kNames{std::pair{CropCaching::kOff, "off"}, std::pair{CropCaching::kOn, "on"}};
+};
+
 enum class ChangedData { kRefuse, kNextEpoch };
 template <> struct EnumNames<ChangedData> {
   static constexpr std::array kNames{std::pair{ChangedData::kRefuse, "refuse"},
                                      std::pair{ChangedData::kNextEpoch, "next_epoch"}};
+};
+
+template <> struct EnumNames<ExifOrientation> {
+  static constexpr std::array kNames{std::pair{ExifOrientation::kIgnore, "ignore"},
+                                     std::pair{ExifOrientation::kApply, "apply"}};
 };
 
 struct DataConfig {
@@ -63,9 +74,13 @@ struct DataConfig {
   OnBadSample on_bad_sample = OnBadSample::kSkip;
   double max_bad_fraction = 0.05;
   int64_t max_image_pixels = 178956970;
+  bool load_truncated = false;
+  ExifOrientation exif_orientation = ExifOrientation::kIgnore;
   SpecialTokensInText special_tokens_in_text = SpecialTokensInText::kClip;
   bool drop_last = true;
   ChangedData changed = ChangedData::kRefuse;
+  CropCaching crop_cache = CropCaching::kOff;
+  std::optional<std::filesystem::path> cache_dir;  ///< empty: default_cache_dir()
 
   bool operator==(const DataConfig&) const = default;
 
@@ -97,6 +112,13 @@ struct DataConfig {
           {"The run stops when more than this share of all rows is bad, in [0, 1].", "", kMayChange});
     visit("max_image_pixels", self.max_image_pixels,
           {"Pictures of more pixels are bad.", "Pillow's limit against decompression bombs"});
+    visit("load_truncated", self.load_truncated,
+          {"Take JPEG and PNG pictures that are cut as far as they go, the rest grey or black, instead of counting them "
+           "as bad.",
+           "Pillow's LOAD_TRUNCATED_IMAGES"});
+    visit("exif_orientation", self.exif_orientation,
+          {"`apply`: turn pictures upright as their EXIF or XMP data say; `ignore`: take them as they are stored.",
+           "the original preprocessing ignores it"});
     visit("special_tokens_in_text", self.special_tokens_in_text,
           {"What `<|endoftext|>` in a caption becomes. `clip`: the token, as in CLIP, which ends the caption; `plain`: "
            "its characters.",
@@ -109,6 +131,20 @@ struct DataConfig {
           {"When a resumed run finds other data than it began with. `refuse`: stop; `next_epoch`: go on with the next "
            "epoch.",
            "", kMayChange});
+    visit("crop_cache", self.crop_cache,
+          {"`on`: the square that the model sees of each picture is kept in `cache_dir`, and later epochs and runs read it "
+           "from there instead of decoding the picture. A million squares of 224 pixels are 151 GB. The batches stay the same.",
+           "", kMayChange});
+    visit("cache_dir", self.cache_dir,
+          {.meaning = "Folder of what can be made again from the data: indexes of data files, unpacked files, crops. `auto`: "
+                      "`$XDG_CACHE_HOME/longclip`, or `~/.cache/longclip`.",
+           .flags = kMayChange,
+           .empty = "auto"});
+  }
+
+  /// How pictures are read; for training and for every evaluation of the run.
+  DecodeOptions decode_options() const {
+    return {static_cast<uint64_t>(max_image_pixels), load_truncated, exif_orientation};
   }
 
   void validate(const RejectField& reject) const {

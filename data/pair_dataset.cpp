@@ -4,7 +4,6 @@
 #include <set>
 
 #include "base/random.h"
-#include "image/decode.h"
 #include "text/caption.h"
 
 namespace longclip {
@@ -32,7 +31,11 @@ PairDataset::PairDataset(const DataConfig& config, const DatasetOptions& options
     if (config_.on_bad_sample == OnBadSample::kFail && !source.bad_rows().empty())
       source.row(source.bad_rows().front());
     sizes.push_back({source.rows(), static_cast<int64_t>(source.bad_rows().size()), entry.weight});
+    const bool caches = config_.crop_cache == CropCaching::kOn;
+    crops_.push_back(caches ? CropCache::open(entry.cache_dir, entry.path, crop_settings(), source.first_row() + source.rows())
+                            : nullptr);
   }
+  if (!options_.needs_steps) return;
   order_ = std::make_unique<EpochOrder>(
       std::move(sizes),
       OrderOptions{.seed = options_.seed, .pairs_per_step = config_.pairs_per_step, .drop_last = config_.drop_last});
@@ -86,20 +89,31 @@ Sample PairDataset::load(int64_t epoch, int64_t position) const {
 Sample PairDataset::load_row(const RowId& id, int64_t epoch) const {
   const PairSource& source = *sources_.at(static_cast<size_t>(id.source));
   const PairRow row = source.row(id.row);
-  const std::string bytes = source.read_picture(row);
+  CropCache* const cache = crops_.at(static_cast<size_t>(id.source)).get();
+  const int64_t slot = source.first_row() + id.row;
+  // Asked before the picture is read: if the file changes in between, its crop is kept under an identity that is no more.
+  const std::string identity = cache != nullptr ? source.picture_identity(id.row, row) : "";
+  std::optional<Crop> crop;
+  if (!identity.empty()) crop = cache->find(slot, identity);
+  const std::string encoded = crop ? "" : source.read_picture(row);
   Sample sample;
   sample.id = id;
   try {
     read_captions(row, id, epoch, sample);
-    const std::span encoded(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-    const DecodeOptions limits{.max_pixels = static_cast<uint64_t>(config_.max_image_pixels)};
-    const Picture picture = decode_picture(encoded, "broken picture", limits);
-    sample.is_grey16 = picture.mode == PictureMode::kGrey16;
-    sample.pixels_SS3 = clip_crop(picture, options_.image_size);
+    if (!crop) {
+      crop = make_crop(encoded, crop_settings());
+      if (!identity.empty()) cache->store(slot, identity, *crop);
+    }
+    sample.picture = std::move(crop->picture);
+    sample.pixels_SS3 = std::move(crop->pixels_SS3);
   } catch (const DataError& error) {
-    throw BadRowError({source.name(), row.line, row.image, error.what()});
+    throw BadRowError({row.source, row.line, row.image, error.what()});
   }
   return sample;
+}
+
+CropSettings PairDataset::crop_settings() const {
+  return {.image_size = options_.image_size, .decode = config_.decode_options()};
 }
 
 void PairDataset::read_captions(const PairRow& row, const RowId& id, int64_t epoch, Sample& sample) const {

@@ -5,10 +5,10 @@
 #include <memory>
 #include <vector>
 
+#include "data/crop_cache.h"
 #include "data/data_config.h"
 #include "data/epoch_order.h"
 #include "data/formats/pair_source.h"
-#include "image/transform.h"
 #include "text/tokenizer.h"
 
 namespace longclip {
@@ -20,6 +20,7 @@ struct DatasetOptions {
   int64_t context = 248;     ///< ids a caption may have, start and end included
   bool needs_long = true;    ///< false where loss.long_weight is 0
   bool needs_short = true;   ///< false where loss.short_weight is 0
+  bool needs_steps = true;   ///< false: only load_row() is wanted, and no complete step has to be there
 };
 
 /// One picture with its captions, ready for the towers.
@@ -32,7 +33,7 @@ struct Sample {
   bool short_truncated = false;
   bool holds_special_token = false;  ///< a caption spells out <|endoftext|> or <|startoftext|>
   bool short_from_long = false;      ///< no short caption was given, the first sentence of the long one stands in
-  bool is_grey16 = false;            ///< a 16-bit grey picture: values above 255 became white
+  PictureFacts picture;
   std::vector<BadRow> skipped;       ///< bad rows that this sample stands in for
 };
 
@@ -40,7 +41,7 @@ struct Sample {
 class PairDataset {
  public:
   /// Opens the sources. Throws DataError or InputError if one is unusable, if a line is bad and
-  /// config.on_bad_sample is `fail`, or if not one complete step is there.
+  /// config.on_bad_sample is `fail`, or if not one complete step is there. Opens the crop caches of config.crop_cache.
   PairDataset(const DataConfig& config, const DatasetOptions& options);
 
   /// The sample of a position: its row, or the next good one of the epoch's order, wrapping. The same on every run,
@@ -50,6 +51,7 @@ class PairDataset {
   /// One row as it would be used in `epoch`. Throws BadRowError.
   Sample load_row(const RowId& id, int64_t epoch) const;
 
+  /// REQUIRES: options().needs_steps.
   const EpochOrder& order() const { return *order_; }
   const DatasetOptions& options() const { return options_; }
   const std::vector<std::unique_ptr<PairSource>>& sources() const { return sources_; }
@@ -59,12 +61,14 @@ class PairDataset {
   std::vector<BadRow> bad_lines() const;
 
  private:
+  CropSettings crop_settings() const;
   void read_captions(const PairRow& row, const RowId& id, int64_t epoch, Sample& sample) const;
   std::vector<int32_t> tokenize(const std::string& caption, bool& truncated, Sample& sample) const;
 
   DataConfig config_;
   DatasetOptions options_;
   std::vector<std::unique_ptr<PairSource>> sources_;
+  std::vector<std::unique_ptr<CropCache>> crops_;  // [source], null where there is none
   std::unique_ptr<EpochOrder> order_;
 };
 

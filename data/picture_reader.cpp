@@ -1,4 +1,4 @@
-// data/picture_reader.cpp -- OrderedWorkers over the files of a list.
+// data/picture_reader.cpp -- OrderedWorkers over the pictures of a list.
 #include "data/picture_reader.h"
 
 #include <ATen/ops/empty.h>
@@ -7,16 +7,15 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "data/formats/pair_source.h"
 #include "image/decode.h"
 #include "image/transform.h"
 
 namespace longclip {
 
-PictureReader::PictureReader(std::vector<std::string> files, const PictureReaderOptions& options)
-    : files_(std::move(files)), options_(options) {
+PictureReader::PictureReader(std::vector<PictureEntry> pictures, const PictureReaderOptions& options)
+    : entries_(std::move(pictures)), options_(options) {
   const OrderedWorkers<std::vector<uint8_t>>::Plan plan{.first = 0,
-                                                        .last = static_cast<int64_t>(files_.size()),
+                                                        .last = static_cast<int64_t>(entries_.size()),
                                                         .window = options_.pictures_per_batch + 2 * options_.workers,
                                                         .threads = options_.workers};
   pictures_ =
@@ -24,7 +23,7 @@ PictureReader::PictureReader(std::vector<std::string> files, const PictureReader
 }
 
 at::Tensor PictureReader::next() {
-  const int64_t left = static_cast<int64_t>(files_.size()) - taken_;
+  const int64_t left = static_cast<int64_t>(entries_.size()) - taken_;
   const int64_t count = std::min(left, options_.pictures_per_batch);
   if (count == 0) return {};
   const int64_t size = options_.image_size;
@@ -47,21 +46,21 @@ at::Tensor PictureReader::next() {
 }
 
 std::vector<uint8_t> PictureReader::read(int64_t index) const {
-  const std::string& file = files_[static_cast<size_t>(index)];
-  if (!options_.keep_going) return read_file(file);
+  const PictureEntry& entry = entries_[static_cast<size_t>(index)];
+  if (!options_.keep_going) return crop_of(entry);
   try {
-    return read_file(file);
+    return crop_of(entry);
   } catch (const DataError& error) {
-    log_warning("{}: left out: {}", file, error.what());
+    log_warning("{}: left out: {}", entry.name, error.what());
     return {};
   }
 }
 
-std::vector<uint8_t> PictureReader::read_file(const std::string& file) const {
-  const std::string bytes = read_picture_file(file);
+std::vector<uint8_t> PictureReader::crop_of(const PictureEntry& entry) const {
+  const std::string bytes =
+      entry.source ? entry.source->read_picture(entry.source->row(entry.row)) : read_picture_file(entry.name);
   const std::span encoded(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-  const DecodeOptions limits{.max_pixels = static_cast<uint64_t>(options_.max_image_pixels)};
-  return clip_crop(decode_picture(encoded, file, limits), options_.image_size);
+  return clip_crop(decode_picture(encoded, entry.name, options_.decode), options_.image_size);
 }
 
 }  // namespace longclip

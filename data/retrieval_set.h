@@ -7,23 +7,23 @@
 #include <vector>
 
 #include "base/source_config.h"
-#include "data/formats/pair_source.h"
+#include "data/picture_reader.h"
 
 namespace longclip {
 
 enum class CaptionKind { kLong, kShort };
 
 struct RetrievalSet {
-  std::vector<std::string> picture_files;   // [picture]
+  std::vector<PictureEntry> pictures;       // [picture]
   std::vector<std::string> captions;        // [caption] on one line each
   std::vector<int64_t> picture_of_caption;  // [caption] ascending
-  std::vector<BadRow> skipped;              ///< rows whose line is bad or that have no caption of this kind
+  std::vector<BadRow> skipped;              ///< rows that are bad or have no caption of this kind
 };
 
 /// All captions of one kind of all rows, in the order of the file. Whether a picture exists is not looked at:
 /// PictureReader refuses a missing one by name.
-/// `bad_lines_allowed`: rows that have no usable caption are left out and listed in `skipped`; otherwise the first of
-/// them is thrown as BadRowError, as for a file named on the command line. Throws DataError if no row is left.
+/// `bad_lines_allowed`: rows that have no usable caption are left out and listed in `skipped`; otherwise they are a DataError
+/// that names them, as for a file named on the command line. Throws DataError if no row is left.
 RetrievalSet load_retrieval_set(const SourceConfig& config, CaptionKind kind, bool bad_lines_allowed);
 
 }  // namespace longclip

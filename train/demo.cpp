@@ -48,7 +48,7 @@ RunConfig common_config(const DemoOptions& options, const std::string& name) {
   config.run.seed = options.seed;
   TrainSourceConfig source;
   source.path = fs::absolute(options.out / "train" / "triples.jsonl");
-  source.images = fs::absolute(options.out / "train");
+  source.images = {fs::absolute(options.out / "train")};
   config.data.train = {source};
   config.data.pairs_per_step = 64;
   config.precision.compute = Precision::kFp32;  // at this size as fast as bf16
@@ -112,7 +112,7 @@ DemoRow measure(const DemoOptions& options, const std::string& name, const fs::p
   RetrievalConfig set;
   set.name = "val";
   set.path = options.out / "val" / "triples.jsonl";
-  set.images = options.out / "val";
+  set.images = {options.out / "val"};
   const EncodeOptions encode{.forward = {}, .items_per_batch = 100, .workers = choose_workers({}, comm)};
   return {name, evaluate_retrieval(model, set, encode, /*bad_lines_allowed=*/false, comm)};
 }

@@ -12,7 +12,6 @@
 #include "base/error.h"
 #include "base/progress.h"
 #include "base/signals.h"
-#include "data/picture_reader.h"
 #include "model/vision_tower.h"
 
 namespace longclip {
@@ -38,15 +37,15 @@ class OptionalBar {
 
 }  // namespace
 
-at::Tensor encode_pictures(const Clip& model, const std::vector<std::string>& files, const EncodeOptions& options) {
+at::Tensor encode_pictures(const Clip& model, const std::vector<PictureEntry>& pictures, const EncodeOptions& options) {
   const at::NoGradGuard no_grad;
-  PictureReader reader(files, {.image_size = model.architecture().image_size,
+  PictureReader reader(pictures, {.image_size = model.architecture().image_size,
                                .pictures_per_batch = options.items_per_batch,
                                .workers = options.workers,
-                               .max_image_pixels = options.max_image_pixels,
+                               .decode = options.decode,
                                .pin_memory = model.device().is_cuda(),
                                .keep_going = options.keep_going});
-  OptionalBar bar(options.show_progress, "encode pictures", static_cast<int64_t>(files.size()));
+  OptionalBar bar(options.show_progress, "encode pictures", static_cast<int64_t>(pictures.size()));
   std::vector<at::Tensor> batches;
   int64_t done = 0;
   for (at::Tensor pixels = reader.next(); pixels.defined(); pixels = reader.next()) {

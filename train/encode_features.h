@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "data/picture_reader.h"
 #include "model/clip.h"
 #include "text/tokenizer.h"
 
@@ -14,15 +15,15 @@ struct EncodeOptions {
   ForwardOptions forward;
   int64_t items_per_batch = 64;
   int64_t workers = 1;
-  int64_t max_image_pixels = 178'956'970;
+  DecodeOptions decode = {};
   bool show_progress = false;
   /// A missing or broken picture is logged and its feature is NaN, instead of being an error.
   bool keep_going = false;
 };
 
-/// Unit rows image_KE, float32 on the CPU, in the order of `files`. Throws DataError naming a missing or broken picture,
+/// Unit rows image_KE, float32 on the CPU, in the order of `pictures`. Throws DataError naming a missing or broken picture,
 /// Stopped after a signal. Collective: no.
-at::Tensor encode_pictures(const Clip& model, const std::vector<std::string>& files, const EncodeOptions& options);
+at::Tensor encode_pictures(const Clip& model, const std::vector<PictureEntry>& pictures, const EncodeOptions& options);
 
 /// Unit rows text_ME, float32 on the CPU, and how many texts were cut to the model's context. Throws DataError if the
 /// model's vocabulary is not CLIP's. Collective: no.

@@ -12,7 +12,7 @@ namespace longclip {
 namespace {
 
 /// This rank's contiguous share of `items`; shares differ by at most one batch of padding.
-std::vector<std::string> share_of(const std::vector<std::string>& items, Communicator& comm) {
+template <class Item> std::vector<Item> share_of(const std::vector<Item>& items, Communicator& comm) {
   const auto total = static_cast<int64_t>(items.size());
   const int64_t each = (total + comm.world_size() - 1) / comm.world_size();
   const int64_t first = std::min(comm.rank() * each, total), last = std::min(first + each, total);
@@ -56,17 +56,18 @@ Readable leave_out_broken(const at::Tensor& image_KE, const at::Tensor& text_ME,
 ScoresByCaptions evaluate_retrieval(const Clip& model, const RetrievalConfig& config, const EncodeOptions& options, bool bad_lines_allowed,
                                     Communicator& comm) {
   ScoresByCaptions scores;
-  std::vector<std::string> encoded_files;
+  std::vector<std::string> encoded_names;
   at::Tensor image_KE;
   for (const CaptionKind kind : {CaptionKind::kLong, CaptionKind::kShort}) {
     const bool is_long = kind == CaptionKind::kLong;
     if (config.captions != RetrievalCaptions::kBoth && (config.captions == RetrievalCaptions::kLong) != is_long) continue;
     const RetrievalSet set = load_retrieval_set(config, kind, bad_lines_allowed);
     for (const BadRow& row : set.skipped) log_warning("{}:{}: left out of the evaluation: {}", row.source, row.line, row.reason);
-    if (set.picture_files != encoded_files) {  // usually the same pictures serve both kinds
-      encoded_files = set.picture_files;
-      image_KE = join_shares(encode_pictures(model, share_of(set.picture_files, comm), options), static_cast<int64_t>(set.picture_files.size()),
-                             model.device(), comm);
+    std::vector<std::string> names;
+    for (const PictureEntry& picture : set.pictures) names.push_back(fmt::format("{} {}", picture.row, picture.name));
+    if (names != encoded_names) {  // usually the same pictures serve both kinds
+      encoded_names = std::move(names);
+      image_KE = join_shares(encode_pictures(model, share_of(set.pictures, comm), options), static_cast<int64_t>(set.pictures.size()), model.device(), comm);
     }
     const EncodedTexts texts = encode_texts(model, share_of(set.captions, comm), options);
     if (texts.truncated > 0) log_warning("{} captions are longer than the model's {} positions and were cut", texts.truncated, model.architecture().context_length);

@@ -8,6 +8,7 @@
 #include "config/section_reader.h"
 #include "config/section_reference.h"
 #include "config/section_writer.h"
+#include "data/formats/index_cache.h"
 
 namespace longclip {
 namespace {
@@ -53,15 +54,39 @@ RunConfig read_run_config(const ConfigNode& root) {
   read_section(root, "", config);
   if (config.run.dir.empty())
     config.run.dir = resolve_path(std::filesystem::current_path(), std::filesystem::path("runs") / config.run.name);
+  const std::filesystem::path cache_dir = config.data.cache_dir.value_or(default_cache_dir());
+  for (TrainSourceConfig& source : config.data.train) source.cache_dir = cache_dir;
+  for (RetrievalConfig& source : config.eval.retrieval) source.cache_dir = cache_dir;
   return config;
+}
+
+ConfigNode load_tree(const std::filesystem::path& file, const std::vector<std::string>& overrides) {
+  ConfigNode root = load_yaml(file);
+  for (size_t i = 0; i < overrides.size(); ++i) apply_override(root, overrides[i], static_cast<int>(i) + 1);
+  return root;
+}
+
+bool holds(const ConfigNode& root, const char* section, const char* key) {
+  const ConfigNode* found = root.find(section);
+  return found != nullptr && found->find(key) != nullptr;
 }
 
 }  // namespace
 
 RunConfig load_run_config(const std::filesystem::path& file, const std::vector<std::string>& overrides) {
-  ConfigNode root = load_yaml(file);
-  for (size_t i = 0; i < overrides.size(); ++i) apply_override(root, overrides[i], static_cast<int>(i) + 1);
-  return read_run_config(root);
+  return read_run_config(load_tree(file, overrides));
+}
+
+RunConfig load_data_config(const std::filesystem::path& file, const std::vector<std::string>& overrides) {
+  ConfigNode root = load_tree(file, overrides);
+  const bool has_name = holds(root, "run", "name"), has_model = holds(root, "model", "init");
+  const int order = static_cast<int>(overrides.size());
+  if (!has_name) apply_override(root, "run.name=none", order + 1);
+  if (!has_model) apply_override(root, "model.init=none", order + 2);
+  RunConfig config = read_run_config(root);
+  if (!has_name) config.run.name.clear();
+  if (!has_model) config.model.init.clear();
+  return config;
 }
 
 RunConfig parse_run_config(const std::string& yaml, const std::string& name) {

@@ -88,8 +88,12 @@ struct ConfigDifference {
 };
 
 /// Reads an experiment. `overrides` are "optim.lr=2e-6", applied in order; their paths are relative to the working folder,
-/// those in the file to its folder. All paths come out absolute. Throws ConfigError "FILE:LINE:COLUMN: KEY: reason".
+/// those in the file to its folder. All paths come out absolute; every source has its cache_dir. Throws ConfigError "FILE:LINE:COLUMN: KEY: reason".
 RunConfig load_run_config(const std::filesystem::path& file, const std::vector<std::string>& overrides = {});
+
+/// The same for work that needs the `data` section alone: `run.name` and `model.init` may be missing, and stay empty then.
+/// What is given of the other sections is checked all the same.
+RunConfig load_data_config(const std::filesystem::path& file, const std::vector<std::string>& overrides = {});
 
 /// Reads an effective config from memory, as a checkpoint carries it; `name` stands in messages.
 RunConfig parse_run_config(const std::string& yaml, const std::string& name);

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "config/section_reader.h"
 #include "config/section_reference.h"
+#include "data/formats/index_cache.h"
 
 namespace longclip {
 namespace {
@@ -20,7 +21,7 @@ void add_entry(ConfigNode& mapping, const std::string& key, const std::string& t
 ConfigNode parse_short_form(const std::string& spec, const ConfigSource& source) {
   const size_t colon = spec.find(':');
   if (colon == std::string::npos) {
-    fail<ConfigError>("{}: must be FORMAT:PATH[,images=DIR][,limit=N]; formats are {}", source.name,
+    fail<ConfigError>("{}: must be FORMAT:PATH[,images=DIR][,split=NAME][,skip=N][,limit=N]; formats are {}", source.name,
                       type_text<SourceFormat>({}));
   }
   ConfigNode mapping;
@@ -51,6 +52,7 @@ SourceConfig parse_source_spec(const std::string& spec) {
   const ConfigNode tree = spec.starts_with('{') ? parse_yaml(spec, source) : parse_short_form(spec, source);
   SourceConfig config;
   read_section(tree, "", config);
+  config.cache_dir = default_cache_dir();
   return config;
 }
 

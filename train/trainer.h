@@ -8,6 +8,7 @@
 #include "data/bad_sample_log.h"
 #include "data/batch_loader.h"
 #include "data/data_fingerprint.h"
+#include "data/loader_watch.h"
 #include "dist/communicator.h"
 #include "dist/grad_reducer.h"
 #include "loss/long_clip_loss.h"
@@ -83,6 +84,7 @@ class Trainer {
   std::unique_ptr<BatchLoader> loader_;
   std::unique_ptr<RunLogs> logs_;              // rank 0
   std::unique_ptr<BadSampleLog> bad_samples_;  // every rank counts, rank 0 writes
+  LoaderWatch loader_watch_;
   SampleCounts counts_;  // of this rank and this process
   StepOptions step_options_;
   LrSchedule schedule_;

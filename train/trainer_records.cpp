@@ -48,6 +48,7 @@ Json Trainer::account(const PairBatch& batch, const StepReport& report, double s
     log_warning("step {}: {} is not finite, so the step was skipped ({} in a row)", state_.step, culprit(report), state_.skipped_steps_in_a_row);
   }
   counts_.add(batch.counts);
+  if (const auto advice = loader_watch_.add_step(report.data_wait_seconds, step_seconds); advice && comm_.rank() == 0) log_warning("{}", *advice);
   const int64_t pairs = config_.data.pairs_per_step;
   return {{"step", state_.step},
           {"epoch", state_.epoch},
@@ -146,7 +147,7 @@ Json Trainer::evaluate() {
   const EncodeOptions options{.forward = step_options_.forward,
                               .items_per_batch = config_.eval.pairs_per_batch,
                               .workers = choose_workers(config_.data.workers, comm_),
-                              .max_image_pixels = config_.data.max_image_pixels,
+                              .decode = config_.data.decode_options(),
                               .keep_going = true};  // one bad validation picture must not end a run
   Json metrics;
   for (const RetrievalConfig& set : config_.eval.retrieval) {

@@ -97,7 +97,10 @@ Trainer::Trainer(RunConfig config, const ResumeChoice& resume, Communicator& com
     : Trainer(config, find_shared_checkpoint(config, resume, comm), comm, device) {}
 
 Trainer::Trainer(RunConfig config, const std::optional<Checkpoint>& checkpoint, Communicator& comm, at::Device device)
-    : config_(std::move(config)), comm_(comm), device_(device), model_(placed_model(config_, checkpoint, device)) {
+    : config_(std::move(config)), comm_(comm), device_(device), model_(placed_model(config_, checkpoint, device)),
+      loader_watch_({.workers = choose_workers(config_.data.workers, comm_),
+                     .cores = choose_workers({}, comm_),
+                     .crop_cache = config_.data.crop_cache == CropCaching::kOn}) {
   dataset_ = std::make_unique<PairDataset>(config_.data, dataset_options(config_, model_.architecture()));
   dataset_->order().pairs_per_rank(comm_.world_size());  // refuses ranks that do not divide a step before any file is written
   optimizer_ = build_optimizer(model_, config_.optim);

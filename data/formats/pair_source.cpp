@@ -1,8 +1,7 @@
-// data/formats/pair_source.cpp -- the list of formats, and reading a picture file.
+// data/formats/pair_source.cpp -- the error of a bad row, and reading a picture file.
 #include "data/formats/pair_source.h"
 
 #include "base/file.h"
-#include "data/formats/triples_source.h"
 
 namespace longclip {
 namespace fs = std::filesystem;
@@ -16,13 +15,6 @@ constexpr uint64_t kMaxPictureBytes = uint64_t{1} << 30;
 
 BadRowError::BadRowError(BadRow bad)
     : DataError(fmt::format("{}:{}: {}", bad.source, bad.line, bad.reason)), row(std::move(bad)) {}
-
-std::unique_ptr<PairSource> build_source(const SourceConfig& config) {
-  switch (config.format) {
-    case SourceFormat::kTriples: return std::make_unique<TriplesSource>(config);
-  }
-  fail<InputError>("{}: unknown format", config.path.string());
-}
 
 std::string read_picture_file(const fs::path& file) {
   std::error_code error;

@@ -33,6 +33,7 @@ enum FieldFlags : unsigned {
   kRequired = 1,         ///< no default: an error when absent
   kMayChange = 2,        ///< may differ when a run is resumed; on a section: everything in it
   kInWorkingFolder = 4,  ///< a path relative to the working folder instead of the YAML file
+  kOneOrMore = 8,        ///< a list that is never empty, and of which a single value may be written without brackets
 };
 
 /// The one description of a field.

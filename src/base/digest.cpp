@@ -2,8 +2,10 @@
 #include "base/digest.h"
 
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 
 #include <array>
+#include <cstring>
 
 #include "base/error.h"
 
@@ -40,6 +42,14 @@ std::string sha256_hex(std::string_view text) {
   Sha256 sha;
   sha.update(text);
   return sha.hex();
+}
+
+uint64_t sha256_prefix(std::string_view text) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> raw{};
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), raw.data());
+  uint64_t first = 0;
+  std::memcpy(&first, raw.data(), sizeof first);
+  return first;
 }
 
 }  // namespace longclip

@@ -28,5 +28,7 @@ class Sha256 {
 
 std::string sha256_hex(std::span<const uint8_t> bytes);
 std::string sha256_hex(std::string_view text);
+/// The first 64 bits of the SHA-256, for many small texts.
+uint64_t sha256_prefix(std::string_view text);
 
 }  // namespace longclip

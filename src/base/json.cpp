@@ -1,4 +1,4 @@
-// base/json.cpp -- nlohmann's SAX parser with duplicate-key and depth checks.
+// base/json.cpp -- nlohmann's parser with duplicate-key and depth checks in the same pass.
 #include "base/json.h"
 
 #include <cstdlib>
@@ -10,55 +10,34 @@
 namespace longclip {
 namespace {
 
-/// Checks nesting and duplicate keys; builds nothing. The value is built by nlohmann in a second pass.
-class Checker : public nlohmann::json_sax<Json> {
+/// Refuses what nlohmann takes: deep nesting and duplicate keys. Called for every event, so that one pass does it all.
+class Checker {
  public:
   explicit Checker(int max_depth) : max_depth_(max_depth) {}
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(number_integer_t) override { return true; }
-  bool number_unsigned(number_unsigned_t) override { return true; }
-  bool number_float(number_float_t, const string_t&) override { return true; }
-  bool string(string_t&) override { return true; }
-  bool binary(binary_t&) override { return true; }
-  bool start_object(std::size_t) override {
-    keys_.emplace_back();
-    return deeper();
-  }
-  bool key(string_t& name) override {
-    if (keys_.back().insert(name).second) return true;
-    reason = "duplicate key '" + name + "'";
-    return false;
-  }
-  bool end_object() override {
-    keys_.pop_back();
-    --depth_;
+  bool operator()(int depth, Json::parse_event_t event, const Json& parsed) {
+    if (event == Json::parse_event_t::object_start) keys_.emplace_back();
+    if (event == Json::parse_event_t::object_end) keys_.pop_back();
+    const bool opens = event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start;
+    require<DataError>(!opens || depth < max_depth_, "nested deeper than {}", max_depth_);
+    if (event == Json::parse_event_t::key) check_key(parsed.get_ref<const std::string&>());
     return true;
   }
-  bool start_array(std::size_t) override { return deeper(); }
-  bool end_array() override {
-    --depth_;
-    return true;
-  }
-  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception& error) override {
-    reason = error.what();
-    // "[json.exception.parse_error.101] parse error at line 1, column 2: ..." -> from "parse error" on
-    if (const auto start = reason.find("] "); start != std::string::npos) reason.erase(0, start + 2);
-    return false;
-  }
-
-  std::string reason;
 
  private:
-  bool deeper() {
-    if (++depth_ <= max_depth_) return true;
-    reason = "nested deeper than " + std::to_string(max_depth_);
-    return false;
+  void check_key(const std::string& name) {
+    require<DataError>(keys_.back().insert(name).second, "duplicate key '{}'", name);
   }
+
   int max_depth_;
-  int depth_ = 0;
   std::vector<std::set<std::string>> keys_;  // [open object]
 };
+
+/// "[json.exception.parse_error.101] parse error at line 1, column 2: ..." -> from "parse error" on
+std::string reason_of(const Json::exception& error) {
+  const std::string text = error.what();
+  const size_t start = text.find("] ");
+  return start == std::string::npos ? text : text.substr(start + 2);
+}
 
 int hex4(std::string_view text, size_t at) {
   if (at + 6 > text.size() || text[at] != '\\' || text[at + 1] != 'u') return -1;
@@ -105,8 +84,16 @@ Json parse_json(std::string_view text, const std::string& where, const JsonLimit
     text = repaired;
   }
   Checker checker(limits.max_depth);
-  if (!Json::sax_parse(text, &checker)) fail<DataError>("{}: {}", where, checker.reason);
-  return Json::parse(text);
+  const auto check = [&checker](int depth, Json::parse_event_t event, const Json& parsed) {
+    return checker(depth, event, parsed);
+  };
+  try {
+    return Json::parse(text, check);
+  } catch (const Json::exception& error) {
+    fail<DataError>("{}: {}", where, reason_of(error));
+  } catch (const DataError& error) {
+    fail<DataError>("{}: {}", where, error.what());
+  }
 }
 
 std::string to_json_line(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }

@@ -57,7 +57,12 @@ void read_value(const ConfigNode& node, const std::string& key, const FieldDoc& 
     out.reset();
     if (!is_word(node, doc.empty)) read_value(node, key, doc, out.emplace(), doc.empty);
   } else if constexpr (is_vector<T>) {
+    if ((doc.flags & kOneOrMore) != 0 && node.kind == ConfigNode::Kind::kScalar) {
+      out.assign(1, {});
+      return read_value(node, key, doc, out[0]);
+    }
     check_list(node, key, -1);
+    if ((doc.flags & kOneOrMore) != 0 && node.entries.empty()) fail_at(node, key, "the list is empty");
     out.assign(node.entries.size(), {});
     for (size_t i = 0; i < out.size(); ++i)
       read_value(node.entries[i], key + "[" + std::to_string(i) + "]", doc, out[i]);
@@ -77,6 +82,8 @@ template <class T> void read_absent(const ConfigNode& section, const std::string
     read_section(absent_section(section), key, out);
   } else if constexpr (std::is_same_v<T, std::filesystem::path>) {
     if (!out.empty()) out = resolve_path(section.source->folder, out);
+  } else if constexpr (std::is_same_v<T, std::vector<std::filesystem::path>>) {
+    for (auto& path : out) path = resolve_path(section.source->folder, path);
   }
 }
 

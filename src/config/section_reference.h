@@ -39,13 +39,16 @@ template <class T> std::string type_text(const FieldDoc& doc, bool plural = fals
     return "path" + s;
   } else if constexpr (std::is_enum_v<T>) {
     std::string words;
-    for (const std::string_view word : enum_words<T>())
+    for (const std::string_view word : enum_words<T>()) {
+      if (word == "\t") continue;  // is there as `\t` too
       words += (words.empty() ? "`" : ", `") + std::string(word) + "`";
+    }
     return words;
   } else if constexpr (is_optional<T>) {
     return type_text<typename T::value_type>(doc) + " or `" + std::string(doc.empty) + "`";
   } else if constexpr (is_vector<T>) {
-    return "list of " + type_text<typename T::value_type>(doc, true);
+    const std::string list = "list of " + type_text<typename T::value_type>(doc, true);
+    return (doc.flags & kOneOrMore) != 0 ? type_text<typename T::value_type>(doc) + " or " + list : list;
   } else if constexpr (is_array<T>) {
     return "list of " + std::to_string(std::tuple_size_v<T>) + " " + type_text<typename T::value_type>(doc, true);
   } else {

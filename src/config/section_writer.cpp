@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 
 #include "base/json.h"
@@ -31,6 +32,11 @@ std::string scalar_text(std::string_view value) {
                      value.find_first_not_of(kPlain) == std::string_view::npos &&
                      std::ranges::find(kWords, value) == kWords.end();
   return plain ? std::string(value) : to_json_line(Json(std::string(value)));  // a JSON string is a YAML string
+}
+
+std::string word_text(std::string_view word) {
+  const auto is_plain = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '.'; };
+  return std::ranges::all_of(word, is_plain) ? std::string(word) : scalar_text(word);
 }
 
 }  // namespace longclip

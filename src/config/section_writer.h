@@ -25,6 +25,8 @@ std::string scalar_text(int64_t value);
 std::string scalar_text(double value);
 /// Quoted where YAML needs it.
 std::string scalar_text(std::string_view value);
+/// A word of an enumeration: as it is, unless it is punctuation.
+std::string word_text(std::string_view word);
 
 /// Names of the fields that have no effect because another one is set (FieldDoc::replaces); they are not written.
 template <ConfigSection T> std::vector<std::string_view> replaced_fields(const T& section) {
@@ -53,7 +55,7 @@ template <class T> std::string value_text(const T& value, const FieldDoc& doc) {
   std::string text;
   const auto append = [&text](const std::string& item) { text += (text.empty() ? "" : ", ") + item; };
   if constexpr (std::is_enum_v<T>) {
-    return std::string(enum_name(value));
+    return word_text(enum_name(value));
   } else if constexpr (std::is_same_v<T, std::filesystem::path>) {
     return scalar_text(std::string_view(value.native()));
   } else if constexpr (is_optional<T>) {

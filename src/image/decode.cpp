@@ -6,60 +6,75 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "image/bmp_decode.h"
+#include "image/gif_decode.h"
 #include "image/jpeg_decode.h"
+#include "image/orientation.h"
 #include "image/png_decode.h"
+#include "image/pnm_decode.h"
+#include "image/tiff_decode.h"
+#include "image/webp_decode.h"
 
 namespace longclip {
 namespace {
 
-struct Signature {
-  size_t offset;
-  std::string_view bytes;
-  std::string_view format;
-};
-
 using std::string_view_literals::operator""sv;
 
-/// First match wins. Only the first two are decoded; the others exist for an error message that helps.
-constexpr Signature kSignatures[] = {
-    {0, "\xFF\xD8\xFF"sv, "JPEG"},
-    {0, "\x89PNG\r\n\x1A\n"sv, "PNG"},
-    {0, "GIF8"sv, "GIF"},
-    {8, "WEBP"sv, "WebP"},
-    {0, "BM"sv, "BMP"},
-    {0, "II*\0"sv, "TIFF"},
-    {0, "MM\0*"sv, "TIFF"},
-    {0, "II+\0"sv, "TIFF"},
-    {0, "MM\0+"sv, "TIFF"},
-    {4, "ftypavif"sv, "AVIF"},
-    {4, "ftyp"sv, "HEIF or MP4"},
-    {0, "\0\0\1\0"sv, "ICO"},
-    {0, "\0\0\2\0"sv, "CUR"},
-    {0, "\xFF\x0A"sv, "JPEG XL"},
-    {4, "JXL \r\n"sv, "JPEG XL"},
-    {4, "jP  \r\n"sv, "JPEG 2000"},
-    {0, "\xFF\x4F\xFF\x51"sv, "JPEG 2000"},
-    {0, "8BPS"sv, "PSD"},
-    {0, "%PDF"sv, "PDF"},
-    {0, "P1"sv, "PNM"},
-    {0, "P2"sv, "PNM"},
-    {0, "P3"sv, "PNM"},
-    {0, "P4"sv, "PNM"},
-    {0, "P5"sv, "PNM"},
-    {0, "P6"sv, "PNM"},
-    {0, "PK\3\4"sv, "ZIP"},
-    {0, "\x1F\x8B"sv, "gzip"},
-    {0, "<"sv, "HTML, XML or SVG"},
+using Decoder = Picture (*)(std::span<const uint8_t> file, const std::string& where, const DecodeOptions& options);
+
+struct Format {
+  size_t offset;
+  std::string_view bytes;
+  std::string_view name;
+  Decoder decode;  ///< null: only named in the error message
 };
 
-std::string_view detect_format(std::span<const uint8_t> file) {
+/// First match wins.
+constexpr Format kFormats[] = {
+    {0, "\xFF\xD8\xFF"sv, "JPEG", decode_jpeg},
+    {0, "\x89PNG\r\n\x1A\n"sv, "PNG", decode_png},
+    {0, "GIF87a"sv, "GIF", decode_gif},
+    {0, "GIF89a"sv, "GIF", decode_gif},
+    {8, "WEBPVP8 "sv, "WebP", decode_webp},
+    {8, "WEBPVP8L"sv, "WebP", decode_webp},
+    {8, "WEBPVP8X"sv, "WebP", decode_webp},
+    {0, "BM"sv, "BMP", decode_bmp},
+    {0, "II*\0"sv, "TIFF", decode_tiff},
+    {0, "MM\0*"sv, "TIFF", decode_tiff},
+    {0, "II+\0"sv, "TIFF", decode_tiff},
+    {0, "MM\0+"sv, "big-endian BigTIFF", nullptr},
+    {0, "P0"sv, "PNM", decode_pnm},
+    {0, "P1"sv, "PNM", decode_pnm},
+    {0, "P2"sv, "PNM", decode_pnm},
+    {0, "P3"sv, "PNM", decode_pnm},
+    {0, "P4"sv, "PNM", decode_pnm},
+    {0, "P5"sv, "PNM", decode_pnm},
+    {0, "P6"sv, "PNM", decode_pnm},
+    {0, "Pf"sv, "PNM", decode_pnm},
+    {0, "Py"sv, "PNM", decode_pnm},
+    {0, "P7\n"sv, "PAM", nullptr},
+    {0, "PF\n"sv, "colour PFM", nullptr},
+    {4, "ftypavif"sv, "AVIF", nullptr},
+    {4, "ftyp"sv, "HEIF or MP4", nullptr},
+    {0, "\0\0\1\0"sv, "ICO", nullptr},
+    {0, "\0\0\2\0"sv, "CUR", nullptr},
+    {0, "\xFF\x0A"sv, "JPEG XL", nullptr},
+    {4, "JXL \r\n"sv, "JPEG XL", nullptr},
+    {4, "jP  \r\n"sv, "JPEG 2000", nullptr},
+    {0, "\xFF\x4F\xFF\x51"sv, "JPEG 2000", nullptr},
+    {0, "8BPS"sv, "PSD", nullptr},
+    {0, "%PDF"sv, "PDF", nullptr},
+    {0, "PK\3\4"sv, "ZIP", nullptr},
+    {0, "\x1F\x8B"sv, "gzip", nullptr},
+    {0, "<"sv, "HTML, XML or SVG", nullptr},
+};
+
+const Format* find_format(std::span<const uint8_t> file) {
   const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
-  for (const Signature& signature : kSignatures) {
-    if (text.size() > signature.offset && text.substr(signature.offset).starts_with(signature.bytes)) {
-      return signature.format;
-    }
-  }
-  return {};
+  const auto* found = std::ranges::find_if(kFormats, [&](const Format& format) {
+    return text.size() > format.offset && text.substr(format.offset).starts_with(format.bytes);
+  });
+  return found == std::end(kFormats) ? nullptr : found;
 }
 
 /// Every byte of the beginning is printable ASCII or white space.
@@ -72,12 +87,24 @@ bool looks_like_text(std::span<const uint8_t> file) {
 
 Picture decode_picture(std::span<const uint8_t> file, const std::string& where, const DecodeOptions& options) {
   require<DataError>(!file.empty(), "{}: the file is empty", where);
-  const std::string_view format = detect_format(file);
-  if (format == "JPEG") return decode_jpeg(file, where, options);
-  if (format == "PNG") return decode_png(file, where, options);
-  require<DataError>(!format.empty(), "{}: {}; pictures must be JPEG or PNG", where,
-                     looks_like_text(file) ? "this is text, not a picture" : "not a known picture format");
-  fail<DataError>("{}: {} files are not read; convert it to PNG or JPEG", where, format);
+  const Format* format = find_format(file);
+  if (format == nullptr) {
+    fail<DataError>("{}: {}; pictures must be JPEG, PNG, GIF, WebP, BMP, PNM or TIFF", where,
+                    looks_like_text(file) ? "this is text, not a picture" : "not a known picture format");
+  }
+  require<DataError>(format->decode != nullptr, "{}: {} files are not read; convert it to PNG or JPEG", where, format->name);
+  Picture picture = format->decode(file, where, options);
+  const bool turned_already = format->decode == decode_tiff;
+  if (options.exif_orientation == ExifOrientation::kApply && !turned_already) {
+    apply_orientation(picture, static_cast<uint64_t>(file_orientation(file, picture.format)));
+  }
+  return picture;
+}
+
+void require_allowed_size(uint64_t width, uint64_t height, const std::string& where, const DecodeOptions& options) {
+  require<DataError>(width > 0 && height > 0, "{}: a picture of {} x {} pixels", where, width, height);
+  require<DataError>(width <= options.max_pixels / height, "{}: {} x {} pixels are more than the limit of {}", where, width,
+                     height, options.max_pixels);
 }
 
 }  // namespace longclip

@@ -2,6 +2,8 @@
 
 #include "image/picture.h"
 
+#include <utility>
+
 namespace longclip {
 
 std::string_view mode_name(PictureMode mode) {
@@ -14,6 +16,10 @@ std::string_view mode_name(PictureMode mode) {
     case PictureMode::kRgba: return "RGBA";
     case PictureMode::kCmyk: return "CMYK";
     case PictureMode::kGrey16: return "I;16";
+    case PictureMode::kGrey16Swapped: return "I;16B";
+    case PictureMode::kYcbcr: return "YCbCr";
+    case PictureMode::kInt32: return "I";
+    case PictureMode::kFloat32: return "F";
   }
   return "";
 }
@@ -24,12 +30,26 @@ int bytes_per_pixel(PictureMode mode) {
     case PictureMode::kGrey:
     case PictureMode::kPalette: return 1;
     case PictureMode::kGreyAlpha:
+    case PictureMode::kGrey16Swapped:
     case PictureMode::kGrey16: return 2;
-    case PictureMode::kRgb: return 3;
+    case PictureMode::kRgb:
+    case PictureMode::kYcbcr: return 3;
+    case PictureMode::kInt32:
+    case PictureMode::kFloat32:
     case PictureMode::kRgba:
     case PictureMode::kCmyk: return 4;
   }
   return 0;
+}
+
+Picture blank_picture(std::string format, PictureMode mode, uint64_t width, uint64_t height) {
+  Picture picture;
+  picture.format = std::move(format);
+  picture.mode = mode;
+  picture.width = static_cast<int64_t>(width);
+  picture.height = static_cast<int64_t>(height);
+  picture.bytes.resize(width * height * static_cast<uint64_t>(bytes_per_pixel(mode)));
+  return picture;
 }
 
 }  // namespace longclip

@@ -31,35 +31,93 @@ bool is_chunk_name(std::string_view name) {
 
 /// The judgement that libpng makes otherwise than Pillow. Until the pixel data, every chunk must be whole with a right
 /// checksum, metadata too. After its start, checksums do not count and the file may end between two chunks, not in one.
-void check_chunks(std::span<const uint8_t> file, const std::string& where) {
-  bool pixels_began = false;
-  size_t position = kSignatureBytes;
-  while (true) {
-    if (file.size() - position < 8) {
-      require<DataError>(pixels_began, "{}: the PNG file is truncated", where);
-      return;
+/// The frames of an APNG must be numbered without gaps up to the second one.
+class ChunkCheck {
+ public:
+  ChunkCheck(std::span<const uint8_t> file, const std::string& where, bool load_truncated)
+      : file_(file), where_(where), load_truncated_(load_truncated) {}
+
+  /// The bytes that are there of the file's last chunk of pixels, if it is cut (only with load_truncated); else 0.
+  /// Its length stands at cut_at().
+  uint32_t run() {
+    for (size_t position = kSignatureBytes; true;) {
+      if (const size_t left = file_.size() - position; left < 8) {
+        const bool has_length = load_truncated_ && left >= 4;  // Pillow then wants to skip the chunk, and cannot
+        require<DataError>(pixels_began_ && !has_length, "{}: the PNG file is truncated", where_);
+        return 0;
+      }
+      const uint8_t* chunk = file_.data() + position;
+      const uint32_t length = big_endian32(chunk);
+      const std::string_view name(reinterpret_cast<const char*>(chunk) + 4, 4);
+      if (is_last(name, position)) return 0;
+      if (name == "IDAT" && !pixels_began_) next_frame_at_pixels_ = next_frame_;
+      pixels_began_ = pixels_began_ || name == "IDAT";
+      const size_t rest = file_.size() - position - 8;
+      if (load_truncated_ && name == "IDAT" && length > rest) {
+        cut_at_ = position;
+        return static_cast<uint32_t>(rest);
+      }
+      require<DataError>(length <= rest && length <= PNG_UINT_31_MAX, "{}: the PNG file is truncated", where_);
+      if (!pixels_began_) check_sum(chunk, length, rest);
+      check_content(name, {chunk + 8, length});
+      position += std::min(size_t{length} + 12, file_.size() - position);
     }
-    const uint8_t* chunk = file.data() + position;
-    const uint32_t length = big_endian32(chunk);
-    const std::string_view name(reinterpret_cast<const char*>(chunk) + 4, 4);
-    if (!is_chunk_name(name)) {
-      require<DataError>(pixels_began, "{}: broken PNG file: a chunk without a name at byte {}", where, position);
-      return;
-    }
-    if (name == "IEND") {
-      require<DataError>(pixels_began, "{}: the PNG file holds no pixels", where);
-      return;
-    }
-    pixels_began = pixels_began || name == "IDAT";
-    const size_t rest = file.size() - position - 8;
-    require<DataError>(length <= rest && length <= PNG_UINT_31_MAX, "{}: the PNG file is truncated", where);
-    if (!pixels_began) {
-      const bool right = rest - length >= 4 && crc32(0, chunk + 4, length + 4) == big_endian32(chunk + 8 + length);
-      require<DataError>(right, "{}: broken PNG file: wrong checksum of chunk {}", where, name);
-    }
-    position += std::min(size_t{length} + 12, file.size() - position);
   }
-}
+  size_t cut_at() const { return cut_at_; }
+
+ private:
+  bool is_last(std::string_view name, size_t position) {
+    const bool is_animated = num_frames_ > (next_frame_at_pixels_ == 0 ? 0 : 1);
+    if (is_chunk_name(name) && name != "IEND") return pixels_began_ && is_animated && name == "fcTL";
+    require<DataError>(pixels_began_ || name == "IEND", "{}: broken PNG file: a chunk without a name at byte {}", where_,
+                       position);
+    require<DataError>(pixels_began_, "{}: the PNG file holds no pixels", where_);
+    return true;
+  }
+  void check_sum(const uint8_t* chunk, uint32_t length, size_t rest) const {
+    const bool is_ancillary = (chunk[4] & 0x20) != 0;
+    if (load_truncated_ && is_ancillary) return;
+    const bool right = rest - length >= 4 && crc32(0, chunk + 4, length + 4) == big_endian32(chunk + 8 + length);
+    require<DataError>(right, "{}: broken PNG file: wrong checksum of chunk {}", where_,
+                       std::string_view(reinterpret_cast<const char*>(chunk) + 4, 4));
+  }
+  /// What Pillow refuses of metadata that has nothing to do with the pixels.
+  void check_content(std::string_view name, std::span<const uint8_t> data) {
+    struct Minimum {
+      std::string_view name;
+      size_t bytes;
+    };
+    constexpr Minimum kMinima[] = {{"IHDR", 13}, {"gAMA", 4}, {"cHRM", 32}, {"sRGB", 1},
+                                   {"pHYs", 9},  {"acTL", 8}, {"fcTL", 26}, {"fdAT", 4}};
+    for (const auto& [kind, bytes] : kMinima) {
+      require<DataError>(name != kind || data.size() >= bytes, "{}: broken PNG file: chunk {} of {} bytes", where_, name,
+                         data.size());
+    }
+    if (name == "IHDR" && !pixels_began_) header_ = data;
+    if (name == "acTL" && !pixels_began_) {
+      const uint32_t count = big_endian32(data.data());
+      num_frames_ = num_frames_ == 0 && count <= 0x80000000U ? count : 0;
+    }
+    if (name != "fcTL" && name != "fdAT") return;
+    const bool follows = big_endian32(data.data()) == next_frame_ && (name == "fcTL" || next_frame_ > 0);
+    require<DataError>(follows, "{}: broken PNG file: its animation misses a frame", where_);
+    ++next_frame_;
+    const bool is_whole = name != "fcTL" || pixels_began_ || header_.size() < 8 ||
+                          (std::ranges::equal(data.subspan(4, 8), header_.first(8)) &&
+                           std::ranges::count(data.subspan(12, 8), 0) == 8);
+    require<DataError>(is_whole, "{}: broken PNG file: the first frame of its animation is not the whole picture", where_);
+  }
+
+  std::span<const uint8_t> file_;
+  const std::string& where_;
+  bool load_truncated_;
+  bool pixels_began_ = false;
+  uint32_t num_frames_ = 0;
+  uint32_t next_frame_ = 0;  ///< the number that the next piece of the animation must have
+  uint32_t next_frame_at_pixels_ = 0;
+  std::span<const uint8_t> header_;
+  size_t cut_at_ = 0;
+};
 
 /// The libpng state. Its methods are the only places with setjmp; they hold no object with a destructor.
 class PngDecoder {
@@ -143,7 +201,7 @@ void PngDecoder::choose_mode() {
 bool PngDecoder::read_header() {
   if (setjmp(png_jmpbuf(png_)) != 0) return false;
   png_set_read_fn(png_, this, read_bytes);
-  png_set_crc_action(png_, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);          // check_chunks() has judged
+  png_set_crc_action(png_, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);          // ChunkCheck has judged
   png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);  // metadata is not even decompressed
   png_set_option(png_, PNG_MAXIMUM_INFLATE_WINDOW, PNG_OPTION_ON);  // as Pillow: old encoders declare it too small
   png_set_user_limits(png_, PNG_UINT_31_MAX, PNG_UINT_31_MAX);      // the limit of pixels is decode_png()'s
@@ -178,23 +236,22 @@ void PngDecoder::copy_palette(std::array<uint8_t, 768>& palette) const {
 }  // namespace
 
 Picture decode_png(std::span<const uint8_t> file, const std::string& where, const DecodeOptions& options) {
-  check_chunks(file, where);
+  ChunkCheck chunks(file, where, options.load_truncated);
+  std::vector<uint8_t> mended;
+  if (const uint32_t length = chunks.run(); length > 0) {  // what is there of a cut chunk of pixels becomes a whole one
+    mended.assign(file.begin(), file.end());
+    for (size_t i = 0; i < 4; ++i) mended[chunks.cut_at() + i] = static_cast<uint8_t>(length >> (24 - 8 * i));
+    mended.insert(mended.end(), 4, 0);  // a checksum, which nobody looks at
+    file = mended;
+  }
   PngDecoder decoder(file);
   require<DataError>(decoder.read_header(), "{}: broken PNG file: {}", where, decoder.message());
-  const uint64_t pixels = uint64_t{decoder.width()} * decoder.height();
-  require<DataError>(pixels <= options.max_pixels, "{}: {} x {} pixels are more than the limit of {}", where,
-                     decoder.width(), decoder.height(), options.max_pixels);
-
-  Picture picture;
-  picture.format = "PNG";
-  picture.mode = decoder.mode();
-  picture.width = decoder.width();
-  picture.height = decoder.height();
-  const uint64_t pixel_bytes = static_cast<uint64_t>(bytes_per_pixel(picture.mode));
-  require<DataError>(decoder.row_bytes() == decoder.width() * pixel_bytes, "{}: a PNG file of an unknown layout",
-                     where);
-  picture.bytes.resize(pixels * pixel_bytes);
-  require<DataError>(decoder.read_pixels(picture.bytes.data()), "{}: broken PNG file: {}", where, decoder.message());
+  require_allowed_size(decoder.width(), decoder.height(), where, options);
+  Picture picture = blank_picture("PNG", decoder.mode(), decoder.width(), decoder.height());
+  require<DataError>(decoder.row_bytes() * decoder.height() == picture.bytes.size(),
+                     "{}: a PNG file of an unknown layout", where);
+  const bool complete = decoder.read_pixels(picture.bytes.data());
+  require<DataError>(complete || options.load_truncated, "{}: broken PNG file: {}", where, decoder.message());
   decoder.copy_palette(picture.palette);
   return picture;
 }

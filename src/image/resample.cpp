@@ -62,37 +62,51 @@ void vertical(const PixelBlock& block, const AxisWeights& weights, uint8_t* out)
   for (int64_t y = 0; y < weights.outputs(); ++y) vertical_row(block, weights, y, 0, out + y * samples);
 }
 
-uint16_t load16(const uint8_t* bytes) {
-  uint16_t value;
-  std::memcpy(&value, bytes, sizeof(value));
-  return value;
+template <class Sample> Sample rounded(double sum);
+template <> uint16_t rounded(double sum) {
+  const int32_t value = static_cast<int32_t>(sum >= 0.0 ? sum + 0.5F : sum - 0.5F);
+  return static_cast<uint16_t>(std::clamp(value, 0, 65535));
 }
+template <> int32_t rounded(double sum) {
+  const double value = sum >= 0.0 ? std::floor(sum + 0.5) : -std::floor(std::fabs(sum) + 0.5);
+  // Outside of the range Pillow's cast gives what the processor gives.
+  return std::fabs(value) <= INT32_MAX ? static_cast<int32_t>(value) : INT32_MIN;
+}
+template <> float rounded(double sum) { return static_cast<float>(sum); }
 
-/// One output of a pass over 16-bit samples that lie `step` bytes apart.
-void sum_grey16(const uint8_t* sample, int64_t step, const double* weight, int32_t count, uint8_t* out) {
+/// One output of a pass over samples that lie `step` bytes apart.
+template <class Sample>
+void sum_exact(const uint8_t* sample, int64_t step, const double* weight, int32_t count, uint8_t* out) {
   double sum = 0.0;
-  for (int32_t j = 0; j < count; ++j) sum += load16(sample + j * step) * weight[j];
-  const int32_t rounded = static_cast<int32_t>(sum >= 0.0 ? sum + 0.5F : sum - 0.5F);
-  const auto value = static_cast<uint16_t>(std::clamp(rounded, 0, 65535));
-  std::memcpy(out, &value, sizeof(value));
+  for (int32_t j = 0; j < count; ++j) {
+    Sample value;
+    std::memcpy(&value, sample + j * step, sizeof(value));
+    sum += value * weight[j];
+  }
+  const Sample result = rounded<Sample>(sum);
+  std::memcpy(out, &result, sizeof(result));
 }
 
-void horizontal_grey16(const PixelBlock& block, const AxisWeights& weights, uint8_t* out) {
+template <class Sample>
+void horizontal_exact(const PixelBlock& block, const AxisWeights& weights, uint8_t* out) {
+  constexpr int64_t kBytes = sizeof(Sample);
   for (int64_t y = 0; y < block.rows; ++y) {
     const uint8_t* line = block.data + y * block.row_stride;
-    for (size_t x = 0; x < weights.first.size(); ++x, out += 2) {
+    for (size_t x = 0; x < weights.first.size(); ++x, out += kBytes) {
       const double* weight = weights.exact.data() + static_cast<int64_t>(x) * weights.stride;
-      sum_grey16(line + (weights.first[x] - block.first_column) * 2, 2, weight, weights.count[x], out);
+      const uint8_t* sample = line + (weights.first[x] - block.first_column) * kBytes;
+      sum_exact<Sample>(sample, kBytes, weight, weights.count[x], out);
     }
   }
 }
 
-void vertical_grey16(const PixelBlock& block, const AxisWeights& weights, uint8_t* out) {
+template <class Sample> void vertical_exact(const PixelBlock& block, const AxisWeights& weights, uint8_t* out) {
+  constexpr int64_t kBytes = sizeof(Sample);
   for (size_t y = 0; y < weights.first.size(); ++y) {
     const uint8_t* line = block.data + (weights.first[y] - block.first_row) * block.row_stride;
     const double* weight = weights.exact.data() + static_cast<int64_t>(y) * weights.stride;
-    for (int64_t x = 0; x < block.columns; ++x, out += 2) {
-      sum_grey16(line + x * 2, block.row_stride, weight, weights.count[y], out);
+    for (int64_t x = 0; x < block.columns; ++x, out += kBytes) {
+      sum_exact<Sample>(line + x * kBytes, block.row_stride, weight, weights.count[y], out);
     }
   }
 }
@@ -100,7 +114,9 @@ void vertical_grey16(const PixelBlock& block, const AxisWeights& weights, uint8_
 }  // namespace
 
 const ResampleKernel kScalarKernel = {horizontal, vertical};
-const ResampleKernel kGrey16Kernel = {horizontal_grey16, vertical_grey16};
+const ResampleKernel kGrey16Kernel = {horizontal_exact<uint16_t>, vertical_exact<uint16_t>};
+const ResampleKernel kInt32Kernel = {horizontal_exact<int32_t>, vertical_exact<int32_t>};
+const ResampleKernel kFloat32Kernel = {horizontal_exact<float>, vertical_exact<float>};
 
 AxisWeights bicubic_weights(int64_t input_size, int64_t resized_size, int64_t crop_start, int64_t crop_size) {
   const double scale = static_cast<double>(input_size) / static_cast<double>(resized_size);

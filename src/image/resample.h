@@ -52,8 +52,10 @@ struct ResampleKernel {
 extern const ResampleKernel kScalarKernel;
 /// 8-bit samples with AVX2, the same bytes as kScalarKernel; null where this processor does not have it.
 const ResampleKernel* avx2_kernel_or_null();
-/// 16-bit grey in double precision; one channel of two bytes in the order of this machine.
+/// One channel in double precision: uint16_t (clipped to its range), int32_t and float, in the order of this machine.
 extern const ResampleKernel kGrey16Kernel;
+extern const ResampleKernel kInt32Kernel;
+extern const ResampleKernel kFloat32Kernel;
 
 /// A weighted sum of 8-bit samples back to 8 bits: rounded (the caller starts from kRoundHalf) and clipped.
 inline constexpr int32_t kRoundHalf = 1 << (kWeightBits - 1);

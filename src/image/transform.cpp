@@ -103,7 +103,10 @@ PixelBlock block_of(const Bytes& bytes, const Rectangle& area, int pixel_bytes, 
 
 const ResampleKernel& kernel_for(PictureMode mode) {
   static const ResampleKernel* const fast = avx2_kernel_or_null();
-  if (mode == PictureMode::kGrey16) return kGrey16Kernel;
+  // Pillow resizes "I;16B" as if its bytes were in the other order, and so must who gives its pixels.
+  if (mode == PictureMode::kGrey16 || mode == PictureMode::kGrey16Swapped) return kGrey16Kernel;
+  if (mode == PictureMode::kInt32) return kInt32Kernel;
+  if (mode == PictureMode::kFloat32) return kFloat32Kernel;
   return fast != nullptr ? *fast : kScalarKernel;
 }
 
@@ -114,7 +117,9 @@ Bytes bicubic_crop(const Picture& picture, const CropGeometry& geometry, int64_t
   const Rectangle needed{columns.first_input(), rows.first_input(), columns.end_input() - columns.first_input(),
                          rows.end_input() - rows.first_input()};
   const int pixel_bytes = bytes_per_pixel(picture.mode);
-  const int channels = picture.mode == PictureMode::kGrey16 ? 1 : pixel_bytes;
+  const bool wide = picture.mode == PictureMode::kGrey16 || picture.mode == PictureMode::kGrey16Swapped ||
+                    picture.mode == PictureMode::kInt32 || picture.mode == PictureMode::kFloat32;
+  const int channels = wide ? 1 : pixel_bytes;
   const bool has_alpha = picture.mode == PictureMode::kGreyAlpha || picture.mode == PictureMode::kRgba;
 
   Bytes premultiplied;
@@ -153,6 +158,23 @@ Bytes bicubic_crop(const Picture& picture, const CropGeometry& geometry, int64_t
   return out;
 }
 
+/// ConvertYCbCr.c: coefficients in 6-bit fixed point, rounded towards zero after adding a half.
+void ycbcr_to_rgb(const uint8_t* pixel, uint8_t* rgb) {
+  const auto part = [](double factor, uint8_t chroma) { return static_cast<int>(factor * 64 * (chroma - 128) + 0.5); };
+  const int luma = pixel[0];
+  const int sums[3] = {part(1.402, pixel[2]), part(-0.34414, pixel[1]) + part(-0.71414, pixel[2]),
+                       part(1.772, pixel[1])};
+  for (int c = 0; c < 3; ++c) rgb[c] = static_cast<uint8_t>(std::clamp(luma + (sums[c] >> 6), 0, 255));
+}
+
+/// A sample of more than 8 bits, clipped (not scaled) to 0 ... 255; fractions are cut off, NaN is 0.
+template <class Sample> uint8_t clipped(const uint8_t* pixel) {
+  Sample value;
+  std::memcpy(&value, pixel, sizeof(value));
+  if (value >= Sample{255}) return 255;
+  return value > Sample{0} ? static_cast<uint8_t>(value) : uint8_t{0};
+}
+
 /// One pixel of the picture's mode -> RGB, as Pillow's convert("RGB").
 void pixel_to_rgb(const Picture& picture, const uint8_t* pixel, uint8_t* rgb) {
   switch (picture.mode) {
@@ -167,12 +189,15 @@ void pixel_to_rgb(const Picture& picture, const uint8_t* pixel, uint8_t* rgb) {
       for (int c = 0; c < 3; ++c) rgb[c] = static_cast<uint8_t>(light - multiply_255(pixel[c], light));
       break;
     }
-    case PictureMode::kGrey16: {
-      uint16_t value;
-      std::memcpy(&value, pixel, sizeof(value));
-      std::fill_n(rgb, 3, static_cast<uint8_t>(std::min<uint16_t>(value, 255)));
+    case PictureMode::kYcbcr: ycbcr_to_rgb(pixel, rgb); break;
+    case PictureMode::kGrey16: std::fill_n(rgb, 3, clipped<uint16_t>(pixel)); break;
+    case PictureMode::kGrey16Swapped: {
+      const uint8_t turned[2] = {pixel[1], pixel[0]};
+      std::fill_n(rgb, 3, clipped<uint16_t>(turned));
       break;
     }
+    case PictureMode::kInt32: std::fill_n(rgb, 3, clipped<int32_t>(pixel)); break;
+    case PictureMode::kFloat32: std::fill_n(rgb, 3, clipped<float>(pixel)); break;
   }
 }
 

@@ -22,7 +22,7 @@ CropGeometry crop_geometry(int64_t width, int64_t height, int64_t size);
 
 /// The square that the model sees: size * size RGB bytes, row by row, the same bytes as Pillow 13.
 /// The resize runs in the picture's own mode: palette and 1-bit by nearest neighbour, alpha premultiplied and then
-/// dropped, 16-bit grey clipped at 255. Only the rows and columns of the square are computed, so a picture of
+/// dropped, 16-bit grey, integers and floats clipped at 255. Only the rows and columns of the square are computed, so a picture of
 /// 4000 x 1 needs no more memory than its square. Throws DataError where the resized picture would be longer than
 /// 2^31 - 1, as Pillow cannot do it either. `size` 1 to 16384.
 std::vector<uint8_t> clip_crop(const Picture& picture, int64_t size);

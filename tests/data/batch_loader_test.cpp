@@ -2,6 +2,7 @@
 #include "data/batch_loader.h"
 
 #include <ATen/ops/equal.h>
+#include <malloc.h>
 
 #include "small_data.h"
 #include "support/catch.h"
@@ -112,13 +113,34 @@ TEST_CASE("BatchLoader: it may be destroyed while its workers are busy or wait",
   SUCCEED("every loader ended");
 }
 
+TEST_CASE("BatchLoader: memory does not grow over the epochs", "[data][unit]") {
+  const test::SmallData data(20, {3, 8});
+  DataConfig config = random_captions(data, 4);
+  config.train[0].cache_dir = data.path("cache");
+  const auto heap_after = [&](int64_t epochs) {
+    {
+      const PairDataset dataset(config, test::small_options(1));
+      BatchLoader loader(dataset, {.last_step = epochs * 5, .workers = 2});
+      for (int64_t step = 0; step < epochs * 5; ++step) loader.next();
+    }
+    const struct mallinfo2 info = ::mallinfo2();
+    return static_cast<int64_t>(info.uordblks + info.hblkhd);
+  };
+  for (const CropCaching caching : {CropCaching::kOff, CropCaching::kOn}) {
+    config.crop_cache = caching;
+    heap_after(2);
+    const int64_t before = heap_after(2);
+    REQUIRE(heap_after(400) - before < 32 * 1024);  // 8000 samples: four bytes of each would be too much
+  }
+}
+
 TEST_CASE("BatchLoader: five rows with a broken one give a step of five with a repetition, and two steps of four",
           "[data][golden]") {
   const auto cases = test::cases_dir();
   if (!cases) return test::say_skipped("steps larger than the data", "shared/cases");
   DataConfig config;
   config.train.emplace_back().path = *cases / "14_step_larger_than_data/rows.jsonl";
-  config.train.back().images = *cases / "14_step_larger_than_data";
+  config.train.back().images = {*cases / "14_step_larger_than_data"};
   config.max_bad_fraction = 0.5;
   config.pairs_per_step = 8;
   REQUIRE_THROWS_WITH(PairDataset(config, test::small_options()),

@@ -9,7 +9,7 @@ namespace {
 
 DataFingerprint fingerprint_of_file(const std::filesystem::path& file) {
   std::vector<std::unique_ptr<PairSource>> sources;
-  sources.push_back(build_source({.path = file, .images = file.parent_path(), .limit = {}}));
+  sources.push_back(build_source({.path = file, .images = {file.parent_path()}}));
   return fingerprint_of(sources);
 }
 

@@ -181,7 +181,7 @@ TEST_CASE("PairDataset: captions at the length limit are counted as the case say
   const Json expected = parse_json(test::read_text(folder / "case.json"), "case.json")["expected"]["values"]["rows"];
   DataConfig config;
   config.train.emplace_back().path = folder / "rows.jsonl";
-  config.train.back().images = folder;
+  config.train.back().images = {folder};
   config.pairs_per_step = 2;
   const PairDataset dataset(config, test::small_options());
   REQUIRE(dataset.rows() == static_cast<int64_t>(expected.size()));
@@ -200,7 +200,7 @@ TEST_CASE("PairDataset: every row of the COCO photographs is good", "[data][gold
   if (!shared) return test::say_skipped("COCO photographs", "shared/data");
   DataConfig config;
   config.train.emplace_back().path = *shared / "coco_val2017_long/triples.jsonl";
-  config.train.back().images = *shared / "coco_val2017_long";
+  config.train.back().images = {*shared / "coco_val2017_long"};
   config.pairs_per_step = 8;
   config.on_bad_sample = OnBadSample::kFail;
   const PairDataset dataset(config, {.image_size = 224});

@@ -12,7 +12,7 @@ namespace longclip {
 TEST_CASE("load_retrieval_set: every row is a picture, every caption of the kind is used", "[data][unit]") {
   const test::SmallData data(3);
   const RetrievalSet longs = load_retrieval_set(data.source(), CaptionKind::kLong, false);
-  REQUIRE(longs.picture_files.size() == 3);
+  REQUIRE(longs.pictures.size() == 3);
   REQUIRE(longs.picture_of_caption == std::vector<int64_t>{0, 0, 0, 1, 1, 1, 2, 2, 2});
   REQUIRE(longs.captions[5] == "two 1");
   REQUIRE(load_retrieval_set(data.source(), CaptionKind::kShort, false).captions[3] == "a 1");
@@ -24,7 +24,7 @@ TEST_CASE("load_retrieval_set: rows that name the same file stay apart, and capt
   test::write_text(data.path("rows.jsonl"),
                    "{\"image\": \"000.png\", \"long\": \"a\\nb\"}\n{\"image\": \"000.png\", \"long\": \"c\"}\n");
   const RetrievalSet set = load_retrieval_set(data.source(), CaptionKind::kLong, false);
-  REQUIRE(set.picture_files.size() == 2);
+  REQUIRE(set.pictures.size() == 2);
   REQUIRE(set.captions == std::vector<std::string>{"a b", "c"});
 }
 
@@ -33,7 +33,7 @@ TEST_CASE("load_retrieval_set: unusable rows are refused by name, or left out an
   test::write_text(data.path("rows.jsonl"),
                    "{\n{\"image\": \"x\", \"long\": \"a\"}\n{\"image\": \"y\", \"long\": \"a\", \"short\": \"s\"}\n");
   REQUIRE_THROWS_WITH(load_retrieval_set(data.source(), CaptionKind::kShort, false),
-                      ContainsSubstring("rows.jsonl:1: "));
+                      ContainsSubstring("rows.jsonl:1: ") && ContainsSubstring("rows.jsonl:2: no short caption"));
   const RetrievalSet set = load_retrieval_set(data.source(), CaptionKind::kShort, true);
   REQUIRE(set.captions == std::vector<std::string>{"s"});
   REQUIRE(set.skipped.size() == 2);
@@ -45,7 +45,7 @@ TEST_CASE("load_retrieval_set: unusable rows are refused by name, or left out an
 
 TEST_CASE("PictureReader: pictures come in the order of the list, whatever the number of threads", "[data][unit]") {
   const test::SmallData data(11);
-  const auto files = load_retrieval_set(data.source(), CaptionKind::kLong, false).picture_files;
+  const auto files = load_retrieval_set(data.source(), CaptionKind::kLong, false).pictures;
   for (const int64_t workers : {1, 4}) {
     PictureReader reader(files, {.image_size = 4, .pictures_per_batch = 4, .workers = workers});
     std::vector<int64_t> sizes, colours;
@@ -60,8 +60,8 @@ TEST_CASE("PictureReader: pictures come in the order of the list, whatever the n
 
 TEST_CASE("PictureReader: the first broken or missing picture is refused by name", "[data][unit]") {
   const test::SmallData data(6, {3});
-  auto files = load_retrieval_set(data.source(), CaptionKind::kLong, false).picture_files;
-  files.push_back(data.path("none.png").string());
+  auto files = load_retrieval_set(data.source(), CaptionKind::kLong, false).pictures;
+  files.emplace_back(data.path("none.png").string());
   PictureReader reader(files, {.image_size = 4, .pictures_per_batch = 2, .workers = 3});
   REQUIRE(reader.next().size(0) == 2);
   REQUIRE_THROWS_WITH(reader.next(), ContainsSubstring("003.png"));

@@ -23,12 +23,12 @@ SmallData::SmallData(int64_t rows, const std::set<int64_t>& broken) {
   write_text(path("rows.jsonl"), lines);
 }
 
-SourceConfig SmallData::source() const { return {.path = path("rows.jsonl"), .images = folder_.path(), .limit = {}}; }
+SourceConfig SmallData::source() const { return {.path = path("rows.jsonl"), .images = {folder_.path()}}; }
 
 DataConfig SmallData::config(int64_t pairs_per_step) const {
   DataConfig config;
   config.train.emplace_back().path = path("rows.jsonl");
-  config.train.back().images = folder_.path();
+  config.train.back().images = {folder_.path()};
   config.pairs_per_step = pairs_per_step;
   config.max_bad_fraction = 1;
   return config;

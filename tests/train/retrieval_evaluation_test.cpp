@@ -25,7 +25,7 @@ RetrievalConfig scenes(RetrievalCaptions captions) {
   RetrievalConfig set;
   set.name = "val";
   set.path = test::small_scenes();
-  set.images = test::small_scenes().parent_path();
+  set.images = {test::small_scenes().parent_path()};
   set.captions = captions;
   return set;
 }

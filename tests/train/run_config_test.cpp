@@ -25,7 +25,7 @@ TEST_CASE("RunConfig: the smallest file gives the defaults of the recipe", "[tra
   REQUIRE(config.loss.initial_logit_scale == 4.6052);
   REQUIRE(config.run.dir == std::filesystem::current_path() / "runs" / "x");
   REQUIRE(config.model.init.is_absolute());
-  REQUIRE(config.data.train[0].images == config.data.train[0].path.parent_path());
+  REQUIRE(config.data.train[0].images == std::vector{config.data.train[0].path.parent_path()});
 }
 
 TEST_CASE("RunConfig: what must be chosen has no default", "[train][unit]") {
@@ -74,7 +74,7 @@ TEST_CASE("RunConfig: values out of range are refused with their key", "[train][
                                 "data.max_image_pixels=0",
                                 "data.train[0].weight=0",
                                 "data.train[0].limit=0",
-                                "data.train[0].format=csv",
+                                "data.train[0].format=parquet",
                                 "precision.compute=fp64",
                                 "memory.micro_pairs_per_rank=0",
                                 "distributed.timeout_seconds=0",
@@ -101,16 +101,18 @@ TEST_CASE("RunConfig: values out of range are refused with their key", "[train][
                       ContainsSubstring("nothing to train"));
 }
 
-TEST_CASE("RunConfig: every file in configs/ loads and survives being written", "[train][unit]") {
-  int files = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(test::source_dir() / "configs")) {
-    if (entry.path().extension() != ".yaml") continue;
-    CAPTURE(entry.path());
-    const RunConfig config = load_run_config(entry.path());
-    REQUIRE(load(dump_config(config)) == config);
-    ++files;
+TEST_CASE("RunConfig: every file in configs/ and data/recipes/ loads and survives being written", "[train][unit]") {
+  for (const auto& [folder, least] : {std::pair{"configs", 8}, {"data/recipes", 6}}) {
+    int files = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(test::source_dir() / folder)) {
+      if (entry.path().extension() != ".yaml") continue;
+      CAPTURE(entry.path());
+      const RunConfig config = load_run_config(entry.path());
+      REQUIRE(load(dump_config(config)) == config);
+      ++files;
+    }
+    REQUIRE(files >= least);
   }
-  REQUIRE(files >= 8);
 }
 
 TEST_CASE("RunConfig: the recipe of ViT-B/16 spells out the defaults", "[train][unit]") {
@@ -150,12 +152,12 @@ TEST_CASE("resume_differences: keys that are free to change are not listed, all 
   now.optim.lr = 2e-6;
   now.data.train.push_back(before.data.train[0]);
   const auto differences = resume_differences(before, now);
-  REQUIRE(differences.size() == 6);  // format, path, images, limit and weight of the new source, and the learning rate
+  REQUIRE(differences.size() == 12);  // eleven keys of the new source, and the learning rate
   REQUIRE(differences[0].key == "data.train[1].format");
   REQUIRE(differences[0].before.empty());
-  REQUIRE(differences[5].key == "optim.lr");
-  REQUIRE(differences[5].before == "1.0e-06");
-  REQUIRE(differences[5].now == "2.0e-06");
+  REQUIRE(differences[11].key == "optim.lr");
+  REQUIRE(differences[11].before == "1.0e-06");
+  REQUIRE(differences[11].now == "2.0e-06");
   REQUIRE(config_hash(before) != config_hash(now));
 }
 

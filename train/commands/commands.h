@@ -15,6 +15,7 @@ using AddCommand = void (*)(CLI::App& app, Run& run);
 
 void add_init_command(CLI::App& app, Run& run);
 void add_stretch_command(CLI::App& app, Run& run);
+void add_prepare_command(CLI::App& app, Run& run);
 void add_train_command(CLI::App& app, Run& run);
 void add_launch_command(CLI::App& app, Run& run);
 void add_eval_command(CLI::App& app, Run& run);

@@ -25,10 +25,16 @@ std::vector<std::string> values_of(const std::vector<ListItem>& items) {
   return values;
 }
 
+std::vector<PictureEntry> entries_of(const std::vector<ListItem>& items) {
+  std::vector<PictureEntry> entries;
+  for (const ListItem& item : items) entries.emplace_back(item.value);
+  return entries;
+}
+
 /// The error of a picture that a list names also says which line of the list that was.
 at::Tensor encode_listed(const Clip& model, const std::vector<ListItem>& pictures, const EncodeOptions& options) {
   try {
-    return encode_pictures(model, values_of(pictures), options);
+    return encode_pictures(model, entries_of(pictures), options);
   } catch (const DataError& error) {
     const std::string_view message = error.what();
     for (const ListItem& picture : pictures) {

@@ -5,7 +5,6 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "data/formats/pair_source.h"
 #include "model/clip_file.h"
 #include "train/commands/commands.h"
 #include "train/commands/model_options.h"
@@ -52,14 +51,7 @@ int eval_retrieval(const RetrievalCommand& command) {
   const RetrievalConfig set = set_of(command);
   const Clip model = load_model(command.model);
   Communicator alone = Communicator::connect(LaunchInfo{}, {}, model.device());
-  ScoresByCaptions scores;
-  try {
-    scores = evaluate_retrieval(model, set, encode_options(command.model), /*bad_lines_allowed=*/false, alone);
-  } catch (const BadRowError& error) {
-    if (set.captions == RetrievalCaptions::kLong) throw;
-    fail<DataError>("{} (--captions {}; short captions are not needed with --captions long)", error.what(),
-                    enum_name(set.captions));
-  }
+  const ScoresByCaptions scores = evaluate_retrieval(model, set, encode_options(command.model), /*bad_lines_allowed=*/false, alone);
   const std::string json = to_json(scores).dump(2) + "\n";
   if (!command.out.empty()) write_file_atomically(command.out, json);
   std::cout << (command.json ? json : to_table(scores)) << std::flush;
@@ -77,7 +69,7 @@ void add_eval_command(CLI::App& app, Run& run) {
   add_model_options(*command, options->model);
   command
       ->add_option("--data", options->data,
-                   "FORMAT:PATH[,images=DIR][,limit=N], or '{format: FORMAT, path: PATH, ...}'; a row that cannot be "
+                   "FORMAT:PATH[,images=DIR][,split=NAME][,skip=N][,limit=N], or '{format: FORMAT, path: PATH, ...}'; a row that cannot be "
                    "used is an error")
       ->required();
   add_enum_option(*command, "--captions", options->captions,

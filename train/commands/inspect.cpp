@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "model/clip_file.h"
 #include "train/commands/commands.h"
 
@@ -15,7 +16,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-enum class Kind { kTensors, kRunFolder, kExperiment, kPicture };
+enum class Kind { kTensors, kRunFolder, kExperiment, kPicture, kShard };
 
 Kind kind_of_folder(const fs::path& path) {
   const bool is_run = fs::is_directory(path / "checkpoints") || fs::exists(path / "metrics.jsonl");
@@ -33,6 +34,7 @@ Kind kind_of_folder(const fs::path& path) {
 Kind kind_of_file(const fs::path& path) {
   const std::string extension = CLI::detail::to_lower(path.extension().string());
   if (extension == ".yaml" || extension == ".yml") return Kind::kExperiment;
+  if (extension == ".tar") return Kind::kShard;
   for (const char* known : {".safetensors", ".pt", ".pth", ".bin", ".ckpt"}) {
     if (extension == known) return Kind::kTensors;
   }
@@ -47,13 +49,18 @@ Kind kind_of_file(const fs::path& path) {
   require<InputError>(
       is_tensors,
       "{}: not recognised. Known are tensor files (.safetensors, .pt), checkpoint folders, run folders, "
-      "pictures (JPEG, PNG) and experiments (.yaml)",
+      "pictures (JPEG, PNG), experiments (.yaml), shards (.tar) and data sets (FORMAT:PATH)",
       path.string());
   return Kind::kTensors;
 }
 
 int inspect(const InspectOptions& options) {
   const fs::path path = options.path;
+  if (!fs::exists(path) && is_data_spec(options.path)) {
+    require<InputError>(!options.order && !options.size, "--order and --size are not for data sets");
+    inspect_data(options, options.path);
+    return kExitDone;
+  }
   require<InputError>(fs::exists(path), "{}: no such file or folder", options.path);
   const Kind kind = fs::is_directory(path) ? kind_of_folder(path) : kind_of_file(path);
   require<InputError>(!options.order || kind == Kind::kExperiment, "--order is for experiments (.yaml), not for {}",
@@ -64,6 +71,7 @@ int inspect(const InspectOptions& options) {
     case Kind::kRunFolder: inspect_run_folder(options); break;
     case Kind::kExperiment: inspect_experiment(options); break;
     case Kind::kPicture: inspect_picture(options); break;
+    case Kind::kShard: inspect_data(options, to_json_line({{"format", "webdataset"}, {"path", options.path}})); break;
   }
   return kExitDone;
 }
@@ -72,10 +80,10 @@ int inspect(const InspectOptions& options) {
 
 void add_inspect_command(CLI::App& app, Run& run) {
   auto options = std::make_shared<InspectOptions>();
-  CLI::App* command = app.add_subcommand("inspect", "Tell what a checkpoint, run folder, experiment or picture holds");
+  CLI::App* command = app.add_subcommand("inspect", "Tell what a checkpoint, run folder, experiment, data set or picture holds");
   command
       ->add_option("PATH", options->path,
-                   "A checkpoint or tensor file, a run folder, a picture, or an experiment (.yaml)")
+                   "A checkpoint or tensor file, a run folder, a picture, an experiment (.yaml), or a data set as for --data of eval: FORMAT:PATH[,KEY=VALUE]...")
       ->required();
   command->add_flag("--json", options->json, "Print JSON");
   command->add_option("--size", options->size, "Pictures: side of the square that the model sees [224]")

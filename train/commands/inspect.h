@@ -27,6 +27,11 @@ void inspect_run_folder(const InspectOptions& options);
 /// replaced by the next good one, as in training; pictures are not looked at.
 void inspect_experiment(const InspectOptions& options);
 
+/// True for FORMAT:PATH... and {format: ...}.
+bool is_data_spec(const std::string& text);
+/// A data set: its rows, the bad ones with their reasons, and the first good ones. Pictures are not looked at.
+void inspect_data(const InspectOptions& options, const std::string& spec);
+
 /// Size, mode and the square that the model sees.
 void inspect_picture(const InspectOptions& options);
 

@@ -55,7 +55,9 @@ void inspect_experiment(const InspectOptions& options) {
   }
   DatasetOptions dataset_options;
   dataset_options.seed = static_cast<uint64_t>(config.run.seed);
-  const PairDataset dataset(config.data, dataset_options);
+  DataConfig data = config.data;
+  data.crop_cache = CropCaching::kOff;  // no picture is read
+  const PairDataset dataset(data, dataset_options);
   const int64_t total = config.schedule.steps.value_or(config.schedule.epochs * dataset.order().steps_per_epoch());
   if (*options.order > total) log_warning("the run has {} steps, not {}", total, *options.order);
   for (int64_t step = 0; step < std::min(total, *options.order); ++step) print_step(dataset, step, options.json);

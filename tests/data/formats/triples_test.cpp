@@ -1,5 +1,5 @@
-// tests/data/triples_source_test.cpp -- data/formats/triples_source.h
-#include "data/formats/triples_source.h"
+// tests/data/formats/triples_test.cpp -- data/formats/triples.h
+#include "data/formats/pair_source.h"
 
 #include "base/json.h"
 #include "support/catch.h"
@@ -11,7 +11,7 @@ namespace {
 struct Written {
   explicit Written(const std::string& text) { test::write_text(folder / "rows.jsonl", text); }
   std::unique_ptr<PairSource> open(std::optional<int64_t> limit = {}) const {
-    return build_source({.path = folder / "rows.jsonl", .images = folder.path(), .limit = limit});
+    return build_source({.path = folder / "rows.jsonl", .images = {folder.path()}, .limit = limit});
   }
   test::TemporaryFolder folder;
 };
@@ -31,7 +31,7 @@ const std::string kGood = R"({"image": "a.png", "long": "x"})";
 
 }  // namespace
 
-TEST_CASE("TriplesSource: a caption may be text, a list of texts or a list of objects", "[data][unit]") {
+TEST_CASE("Triples: a caption may be text, a list of texts or a list of objects", "[data][unit]") {
   const Written file(R"({"image": "a/b.png", "long": [{"caption": "x", "source": 1}, "y"], "short": "s", "width": 3})");
   const auto source = file.open();
   const PairRow row = source->row(0);
@@ -41,7 +41,7 @@ TEST_CASE("TriplesSource: a caption may be text, a list of texts or a list of ob
   REQUIRE(source->picture_file(row) == file.folder / "a/b.png");
 }
 
-TEST_CASE("TriplesSource: lines are counted as an editor does, blank ones are no rows", "[data][unit]") {
+TEST_CASE("Triples: lines are counted as an editor does, blank ones are no rows", "[data][unit]") {
   const Written file("\xEF\xBB\xBF\n \t\r\n" + kGood + "\r\n" + kGood + "\n\n\n{\n" + kGood);
   const auto source = file.open();
   REQUIRE(source->rows() == 4);
@@ -52,7 +52,7 @@ TEST_CASE("TriplesSource: lines are counted as an editor does, blank ones are no
   REQUIRE(source->row(3).line == 8);
 }
 
-TEST_CASE("TriplesSource: bad lines are found at their numbers in a file that several threads judge", "[data][unit]") {
+TEST_CASE("Triples: bad lines are found at their numbers in a file that several threads judge", "[data][unit]") {
   std::string text;
   std::vector<int64_t> bad, bad_lines;
   int64_t line = 0, row = 0;
@@ -77,7 +77,7 @@ TEST_CASE("TriplesSource: bad lines are found at their numbers in a file that se
   REQUIRE(lines == bad_lines);
 }
 
-TEST_CASE("TriplesSource: the reason of a bad line says what is wrong in it", "[data][unit]") {
+TEST_CASE("Triples: the reason of a bad line says what is wrong in it", "[data][unit]") {
   REQUIRE_THAT(reason_of(R"({"image": "a", "long": NaN})"), ContainsSubstring("malformed JSON: at column"));
   REQUIRE_THAT(reason_of(R"({"image": "a", "long": "x", "long": "y"})"), ContainsSubstring("duplicate key 'long'"));
   REQUIRE_THAT(reason_of("{\"image\": \"a\", \"long\": \"\xFF\"}"), ContainsSubstring("UTF-8"));
@@ -97,7 +97,7 @@ TEST_CASE("TriplesSource: the reason of a bad line says what is wrong in it", "[
   REQUIRE(reason_of(R"({"image": "a", "long": "x", "short": []})") == "good");
 }
 
-TEST_CASE("TriplesSource: a picture that is missing or no file is a bad row with a hint", "[data][unit]") {
+TEST_CASE("Triples: a picture that is missing or no file is a bad row with a hint", "[data][unit]") {
   const Written file(R"({"image": "sub\\a.png", "long": "x"})"
                      "\n"
                      R"({"image": ".", "long": "x"})");
@@ -107,17 +107,17 @@ TEST_CASE("TriplesSource: a picture that is missing or no file is a bad row with
   REQUIRE_THROWS_WITH(source->read_picture(source->row(1)), ContainsSubstring("rows.jsonl:2: not a regular file"));
 }
 
-TEST_CASE("TriplesSource: limit keeps the first rows, and a file without any is refused", "[data][unit]") {
+TEST_CASE("Triples: limit keeps the first rows, and a file without any is refused", "[data][unit]") {
   const Written file(kGood + "\n\n" + kGood + "\n" + kGood + "\n");
   REQUIRE(file.open(2)->rows() == 2);
   REQUIRE(file.open(9)->rows() == 3);
   REQUIRE_THROWS_WITH(Written("\n \n").open(), ContainsSubstring("has no rows"));
   REQUIRE_THROWS_WITH(Written("\xFF\xFE{").open(), ContainsSubstring("UTF-16"));
-  REQUIRE_THROWS_AS(build_source({.path = file.folder / "none.jsonl", .limit = {}}), DataError);
-  REQUIRE_THROWS_AS(build_source({.path = file.folder.path(), .limit = {}}), DataError);
+  REQUIRE_THROWS_AS(build_source({.path = file.folder / "none.jsonl"}), DataError);
+  REQUIRE_THROWS_AS(build_source({.path = file.folder.path()}), DataError);
 }
 
-TEST_CASE("TriplesSource: the fingerprint tells content and order, not the final newline or later rows",
+TEST_CASE("Triples: the fingerprint tells content and order, not the final newline or later rows",
           "[data][unit]") {
   const std::string other = R"({"image": "b.png", "long": "x"})";
   const std::string now = Written(kGood + "\n" + other).open()->fingerprint();
@@ -127,12 +127,12 @@ TEST_CASE("TriplesSource: the fingerprint tells content and order, not the final
   REQUIRE(Written(kGood).open()->fingerprint() != now);
 }
 
-TEST_CASE("TriplesSource: every odd line of the case is judged as it says", "[data][golden]") {
+TEST_CASE("Triples: every odd line of the case is judged as it says", "[data][golden]") {
   const auto cases = test::cases_dir();
   if (!cases) return test::say_skipped("odd JSONL lines", "shared/cases");
   const auto folder = *cases / "04_jsonl_odd_lines";
   const Json expected = parse_json(test::read_text(folder / "case.json"), "case.json")["expected"]["values"]["lines"];
-  const auto source = build_source({.path = folder / "rows.jsonl", .images = folder, .limit = {}});
+  const auto source = build_source({.path = folder / "rows.jsonl", .images = {folder}});
   std::map<std::string, std::string> verdicts;  // of the lines that are rows
   for (int64_t i = 0; i < source->rows(); ++i) {
     try {
