@@ -23,7 +23,7 @@ std::vector<BadRow> gather_bad_rows(const std::vector<BadRow>& mine, Communicato
   Json json = Json::array();
   for (const BadRow& row : mine) json.push_back({row.source, row.line, row.image, row.reason});
   std::vector<BadRow> all;
-  for (const std::string& text : comm.all_gather_text(json.empty() ? "" : json.dump())) {
+  for (const std::string& text : comm.all_gather_text(json.empty() ? "" : to_json_line(json))) {
     if (text.empty()) continue;
     for (const Json& row : Json::parse(text)) all.push_back({row[0], row[1], row[2], row[3]});
   }

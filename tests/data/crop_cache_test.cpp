@@ -146,7 +146,7 @@ TEST_CASE("CropCache: where there is no room, work goes on without it", "[data][
   const test::SmallData data(8);
   {
     const test::FileSizeLimit limit(256);  // of 8 slots of 128
-    REQUIRE(CropCache::open(data.path("cache"), "rows.jsonl", {.image_size = 4, .decode = {}}, 8) == nullptr);
+    REQUIRE(CropCache::open(data.path("full"), "rows.jsonl", {.image_size = 4, .decode = {}}, 8) == nullptr);
     const PairDataset dataset(cached_config(data), test::small_options());
     for (int64_t row = 0; row < 8; ++row) REQUIRE(test::picture_of(dataset.load_row({0, row}, 0)) == row);
   }

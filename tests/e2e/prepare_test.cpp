@@ -1,4 +1,6 @@
 // tests/e2e/prepare_test.cpp -- longclip prepare: what it finds in odd data, where it writes, and how it ends.
+#include <spdlog/fmt/fmt.h>
+
 #include <algorithm>
 
 #include "training.h"
@@ -60,7 +62,7 @@ TEST_CASE("prepare: a spreadsheet's CSV is read row by row, with its missing sho
   const TemporaryFolder folder;
   if (!take_case("03_csv_from_spreadsheet", folder.path())) return;
   for (const std::string separator : {"", ", separator: ';'"}) {
-    write_data_config(folder.path(), "{format: csv, path: table.csv, short_column: short" + separator + "}");
+    write_data_config(folder.path(), fmt::format("{{format: csv, path: table.csv, short_column: short{}}}", separator));
     const Json report = prepare_well(folder.path());
     REQUIRE((report.at("rows") == 6 && report.at("bad") == 0));
     REQUIRE(report.at("without_short") == 1);
@@ -136,8 +138,9 @@ TEST_CASE("prepare: an Urban1k folder gives its complete pairs, and names the ot
   const Json values = case_values("16_urban1k_empty_caption");
   REQUIRE(report.at("good") == values.at("pairs").size());
   for (const Json& name : values.at("names_reported")) {
+    const std::string part = fmt::format("/{}.", name.get<std::string>());
     const bool named = std::ranges::any_of(report.at("bad_samples"), [&](const Json& row) {
-      return row.dump().find("\"" + name.get<std::string>() + ".") != std::string::npos || row.at("image") == name;
+      return row.at("image").get<std::string>().find(part) != std::string::npos || row.at("reason").get<std::string>().find(part) != std::string::npos;
     });
     CAPTURE(report.at("bad_samples").dump(), name.dump());
     REQUIRE(named);
@@ -149,7 +152,6 @@ TEST_CASE("prepare: lengths, sizes and repetitions are those of the rows", "[e2e
   write_experiment(folder.path());
   const std::string rows = read_text(folder / "rows.jsonl");
   write_text(folder / "rows.jsonl", rows + rows.substr(0, rows.find('\n') + 1) + R"({"image": "1.png", "long": "a <|endoftext|> b"})" + "\n");
-  write_text(folder / "run.yaml", read_text(folder / "run.yaml") + "  cache_dir: cache\n");
   const Json report = prepare_well(folder.path(), "--set data.cache_dir=cache");
   REQUIRE((report.at("rows") == 10 && report.at("good") == 10 && report.at("steps_per_epoch") == 2));
   REQUIRE((report.at("without_short") == 1 && report.at("special_tokens") == 1));
@@ -159,8 +161,8 @@ TEST_CASE("prepare: lengths, sizes and repetitions are those of the rows", "[e2e
   REQUIRE(report.at("duplicates").at("images").at("rows") == 8);
   const Json captions = report.at("duplicates").at("long_captions");
   REQUIRE(captions.at("rows") == 1);
-  REQUIRE_THAT(captions.at("examples")[0][0].get<std::string>(), EndsWith("rows.jsonl:1"));
-  REQUIRE_THAT(captions.at("examples")[0][1].get<std::string>(), EndsWith("rows.jsonl:9"));
+  REQUIRE_THAT(captions.at("examples")[0][0].get<std::string>(), ContainsSubstring("rows.jsonl:1"));
+  REQUIRE_THAT(captions.at("examples")[0][1].get<std::string>(), ContainsSubstring("rows.jsonl:9"));
 }
 
 TEST_CASE("prepare: needs the data section alone, and checks what else is there", "[e2e]") {
@@ -176,7 +178,7 @@ TEST_CASE("prepare: needs the data section alone, and checks what else is there"
     REQUIRE(result.exit_code == 2);
     REQUIRE_THAT(result.err, ContainsSubstring(says));
   };
-  refused("optim: {weight_deacy: 0.1}\n", "run.yaml:2:9");
+  refused("optim: {weight_deacy: 0.1}\n", "run.yaml:2:");
   refused("run: {name: .hidden}\n", "run.name");
   write_text(folder / "run.yaml", "run: {name: x}\n");
   REQUIRE_THAT(run_longclip("prepare run.yaml", folder.path()).err, ContainsSubstring("data.train"));
