@@ -56,6 +56,7 @@ SourcePart open_part(const fs::path& file, RowFormat& format, const SourceConfig
     fail<DataError>("{}: {}", file.string(), error.what());
   }
   SampleIndex index = open_index(plain, bytes, format, config.cache_dir);
+  mapped->release_pages();  // the pass over the file touched all of it
   return {file.string(), std::move(mapped), std::move(index), identity_of(plain)};
 }
 

@@ -68,7 +68,8 @@ CocoTables read_tables(std::string_view file) {
       cursor.take_value();
     }
   });
-  require<DataError>(has_images && has_annotations, "is no captions file of COCO: 'images' or 'annotations' is missing");
+  require<DataError>(has_images && has_annotations,
+                     "is no captions file of COCO: 'images' or 'annotations' is missing");
   return tables;
 }
 

@@ -121,9 +121,10 @@ void Csv::open(std::string_view file) {
   }
   const std::string wanted = options_.image_column + "', '" + options_.long_column +
                              (options_.short_column ? "', '" + *options_.short_column : "");
-  fail<DataError>("the columns '{}' are not all among those of the first line: '{}'; set image_column, long_column, "
-                  "short_column or separator",
-                  wanted, fmt::join(seen, "', '"));
+  fail<DataError>(
+      "the columns '{}' are not all among those of the first line: '{}'; set image_column, long_column, "
+      "short_column or separator",
+      wanted, fmt::join(seen, "', '"));
 }
 
 void Csv::scan(std::string_view file, RowSink& rows) const {

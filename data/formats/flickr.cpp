@@ -39,7 +39,8 @@ Flickr::Flickr(const std::filesystem::path& file, std::string split) : split_(st
   const std::filesystem::path name = file.extension() == ".gz" ? file.stem() : file.filename();
   kind_ = name.extension() == ".jsonl" ? Kind::kLines : name.extension() == ".json" ? Kind::kKarpathy : Kind::kTokens;
   require<InputError>(split_.empty() || kind_ != Kind::kTokens,
-                      "{}: a token file has no splits; leave `split` out, or give a .json or .jsonl file", file.string());
+                      "{}: a token file has no splits; leave `split` out, or give a .json or .jsonl file",
+                      file.string());
 }
 
 void Flickr::scan(std::string_view file, RowSink& rows) const {
@@ -100,7 +101,8 @@ void Flickr::parse(std::string_view bytes, PairRow& row) const {
   const Json json = parse_row_object(bytes, is_line ? kExample : R"({"filename": ..., "sentences": [...]})");
   row.image = image_of(json, is_line ? "image" : "filename");
   if (!is_line && find_value(json, "filepath") != nullptr) row.image = image_of(json, "filepath") + "/" + row.image;
-  row.long_captions = is_line ? captions_of(json, "captions", "caption", "given") : captions_of(json, "sentences", "raw", "given");
+  row.long_captions =
+      is_line ? captions_of(json, "captions", "caption", "given") : captions_of(json, "sentences", "raw", "given");
   require<DataError>(!row.long_captions.empty(), "no caption: '{}' is missing, null or an empty list",
                      is_line ? "captions" : "sentences");
   row.short_captions = row.long_captions;

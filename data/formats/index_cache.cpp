@@ -73,15 +73,14 @@ std::string build_index(const fs::path& file, std::string_view bytes, const RowF
   return builder.finish(key);
 }
 
-/// The folder, made if need be; empty with a warning if that is not possible.
-fs::path writable_folder(const fs::path& cache_dir, const char* name) {
-  if (cache_dir.empty()) return {};
+/// Makes a folder in the cache; false with a warning if nothing can be written there.
+bool make_writable(const fs::path& cache_dir, const char* name) {
   std::error_code error;
   fs::create_directories(cache_dir / name, error);
-  if (!error && ::access((cache_dir / name).c_str(), W_OK | X_OK) == 0) return cache_dir / name;
-  log_warning("{}: cannot be written ({}), so nothing is kept for the next time; set data.cache_dir", cache_dir.string(),
-              error ? error.message() : std::strerror(errno));
-  return {};
+  if (!error && ::access((cache_dir / name).c_str(), W_OK | X_OK) == 0) return true;
+  log_warning("{}: cannot be written ({}), so nothing is kept for the next time; set data.cache_dir",
+              cache_dir.string(), error ? error.message() : std::strerror(errno));
+  return false;
 }
 
 /// Reads a gzip file in pieces, with zlib's own checks of length and CRC.
@@ -99,7 +98,8 @@ class GzipReader {
     int code = Z_OK;
     const char* reason = ::gzerror(file_, &code);
     // A cut file is no error of gzread() but one of gzerror().
-    require<DataError>(count >= 0 && (code == Z_OK || code == Z_STREAM_END), "{}: cannot be unpacked: {}", path_, reason);
+    require<DataError>(count >= 0 && (code == Z_OK || code == Z_STREAM_END), "{}: cannot be unpacked: {}", path_,
+                       reason);
     return {buffer_.data(), static_cast<size_t>(count)};
   }
 
@@ -158,14 +158,15 @@ FileIdentity identity_of(const fs::path& file) {
 SampleIndex open_index(const fs::path& file, std::string_view bytes, const RowFormat& format,
                        const fs::path& cache_dir) {
   const IndexKey key{fs::absolute(file).string() + "\n" + format.parameters(), identity_of(file)};
-  const fs::path folder = writable_folder(cache_dir, "index");
-  if (folder.empty()) return {build_index(file, bytes, format, key), key, bytes.size()};
-  const fs::path path = folder / (name_for(key.text) + ".idx");
+  const fs::path path = cache_dir / "index" / (name_for(key.text) + ".idx");
   std::string why;
+  if (cache_dir.empty()) return {build_index(file, bytes, format, key), key, bytes.size()};
   if (auto found = load_index(path, key, bytes.size(), why)) return std::move(*found);
+  if (!make_writable(cache_dir, "index")) return {build_index(file, bytes, format, key), key, bytes.size()};
   const FolderLock lock(path.string() + ".lock");
   if (auto found = load_index(path, key, bytes.size(), why)) return std::move(*found);  // another process was quicker
-  if (!why.empty()) log_warning("{}: the index of {} is damaged ({}) and is made again", path.string(), file.string(), why);
+  if (!why.empty())
+    log_warning("{}: the index of {} is damaged ({}) and is made again", path.string(), file.string(), why);
   std::string built = build_index(file, bytes, format, key);
   try {
     write_file_atomically(path, built);
@@ -178,14 +179,16 @@ SampleIndex open_index(const fs::path& file, std::string_view bytes, const RowFo
 
 fs::path plain_file_of(const fs::path& file, const fs::path& cache_dir) {
   if (!is_gzip(file)) return file;
-  const fs::path folder = writable_folder(cache_dir, "unpacked");
-  require<InputError>(!folder.empty(), "{}: is compressed, and there is no folder to unpack it into; set data.cache_dir, or gunzip it", file.string());
   const FileIdentity identity = identity_of(file);
+  const fs::path folder = cache_dir / "unpacked";
   const std::string prefix = name_for(fs::absolute(file).string());
   const std::string state = fmt::format("{} {} {}", identity.bytes, identity.modified_ns, identity.inode);
   // The name goes on as that of the compressed file does: formats look at it.
   const fs::path path = folder / (prefix + "-" + name_for(state).substr(0, 8) + file.stem().extension().string());
-  if (fs::exists(path)) return path;
+  if (!cache_dir.empty() && fs::exists(path)) return path;
+  require<InputError>(!cache_dir.empty() && make_writable(cache_dir, "unpacked"),
+                      "{}: is compressed, and there is no folder to unpack it into; set data.cache_dir, or gunzip it",
+                      file.string());
   const FolderLock lock(folder / (prefix + ".lock"));
   if (fs::exists(path)) return path;
   const fs::path partial = path.string() + ".partial" + std::to_string(::getpid());

@@ -38,8 +38,8 @@ std::vector<std::string> alternatives(const std::string& inside, const std::stri
       words.push_back(fmt::format("{:0{}}", i, first.size()));
     return words;
   }
-  require<InputError>(inside.find(',') != std::string::npos, "{}: '{{{}}}' is neither a range {{0..9}} nor a list {{a,b}}",
-                      pattern, inside);
+  require<InputError>(inside.find(',') != std::string::npos,
+                      "{}: '{{{}}}' is neither a range {{0..9}} nor a list {{a,b}}", pattern, inside);
   for (size_t at = 0; at <= inside.size();) {
     const size_t end = std::min(inside.find(',', at), inside.size());
     words.push_back(inside.substr(at, end - at));
@@ -57,7 +57,8 @@ std::vector<std::string> expand_braces(const std::string& pattern) {
     const size_t close = pattern.find('}', open);
     require<InputError>(close != std::string::npos, "{}: a '{{' is never closed", pattern);
     const auto words = alternatives(pattern.substr(open + 1, close - open - 1), pattern);
-    require<InputError>(done.size() * words.size() <= kMaxNames, "{}: stands for more than {} files", pattern, kMaxNames);
+    require<InputError>(done.size() * words.size() <= kMaxNames, "{}: stands for more than {} files", pattern,
+                        kMaxNames);
     std::vector<std::string> next;
     for (const std::string& name : done) {
       for (const std::string& word : words) next.push_back(name + word);

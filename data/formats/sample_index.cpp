@@ -26,9 +26,7 @@ struct Header {
 };
 constexpr size_t kCheckedFrom = offsetof(Header, file);
 
-uint64_t crc_of(std::span<const uint8_t> bytes) {
-  return crc32_z(crc32_z(0, nullptr, 0), bytes.data(), bytes.size());
-}
+uint64_t crc_of(std::span<const uint8_t> bytes) { return crc32_z(crc32_z(0, nullptr, 0), bytes.data(), bytes.size()); }
 
 template <class T> void append_all(std::string& out, std::span<const T> values) {
   out.append(reinterpret_cast<const char*>(values.data()), values.size_bytes());
@@ -153,9 +151,10 @@ void SampleIndex::read(const IndexKey& key, size_t file_bytes) {
   // Each count is bounded by the size alone first, so that the sum cannot overflow.
   const bool plausible = header.rows <= left.size() / 24 && header.bad_rows <= left.size() / sizeof(BadEntry) &&
                          header.key_bytes <= left.size() && header.heap_bytes <= left.size();
-  require<DataError>(plausible && header.rows * 24 + header.bad_rows * sizeof(BadEntry) + header.key_bytes +
-                                          header.heap_bytes == left.size(),
-                     "its sizes do not fit together");
+  require<DataError>(
+      plausible &&
+          header.rows * 24 + header.bad_rows * sizeof(BadEntry) + header.key_bytes + header.heap_bytes == left.size(),
+      "its sizes do not fit together");
   offsets_ = take<uint64_t>(left, header.rows);
   hashes_ = take<uint64_t>(left, header.rows);
   bad_ = take<BadEntry>(left, header.bad_rows);
@@ -171,8 +170,9 @@ void SampleIndex::read(const IndexKey& key, size_t file_bytes) {
   }
   for (const BadEntry& bad : bad_) {
     const uint64_t size = uint64_t{bad.image_bytes} + bad.reason_bytes;
-    require<DataError>(bad.row < header.rows && bad.heap_offset <= heap_.size() && size <= heap_.size() - bad.heap_offset,
-                       "a reason lies outside of it");
+    require<DataError>(
+        bad.row < header.rows && bad.heap_offset <= heap_.size() && size <= heap_.size() - bad.heap_offset,
+        "a reason lies outside of it");
   }
 }
 

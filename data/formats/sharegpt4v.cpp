@@ -7,7 +7,11 @@
 namespace longclip {
 
 void Sharegpt4v::scan(std::string_view file, RowSink& rows) const {
-  JsonCursor cursor(without_mark(file));
+  const std::string_view text = without_mark(file);
+  const size_t start = text.find_first_not_of(" \t\r\n");
+  require<DataError>(start != std::string_view::npos && text[start] == '[',
+                     "is no JSON array; JSON lines are the format triples");
+  JsonCursor cursor(text);
   for_each_element(cursor, [&rows](std::string_view element, int64_t number) { rows.add(element, number); });
   check_end(cursor);
 }

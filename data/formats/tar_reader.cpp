@@ -57,7 +57,8 @@ std::string name_in(std::string_view block) {
 }  // namespace
 
 std::string_view TarReader::take_block() {
-  require<DataError>(bytes_.size() - at_ >= kBlock, "the archive is cut off at byte {}, inside of a header", bytes_.size());
+  require<DataError>(bytes_.size() - at_ >= kBlock, "the archive is cut off at byte {}, inside of a header",
+                     bytes_.size());
   const std::string_view block = bytes_.substr(at_, kBlock);
   at_ += kBlock;
   return block;
@@ -67,7 +68,8 @@ std::string_view TarReader::take_data(uint64_t size) {
   const size_t left = bytes_.size() - at_;
   // The second half cannot overflow where the first one holds.
   require<DataError>(size <= left && (size + kBlock - 1) / kBlock * kBlock <= left,
-                     "the archive is cut off: the data at byte {} have {} bytes and their padding, {} are left", at_, size, left);
+                     "the archive is cut off: the data at byte {} have {} bytes and their padding, {} are left", at_,
+                     size, left);
   const std::string_view data = bytes_.substr(at_, size);
   at_ += (size + kBlock - 1) / kBlock * kBlock;
   return data;
@@ -91,7 +93,8 @@ void TarReader::read_extension(char type, std::string_view data, TarMember& memb
       require<DataError>(fault == std::errc() && stop == value.data() + value.size(),
                          "the pax header at byte {} has the size '{}'", member.start, value);
     }
-    require<DataError>(!record.starts_with("GNU.sparse."), "the member at byte {} is sparse, which is not read", member.start);
+    require<DataError>(!record.starts_with("GNU.sparse."), "the member at byte {} is sparse, which is not read",
+                       member.start);
     data.remove_prefix(length);
   }
 }
@@ -109,7 +112,8 @@ bool TarReader::next(TarMember& member) {
       at_ = bytes_.size();
       return false;
     }
-    require<DataError>(has_right_checksum(block, place), "the header at byte {} is damaged: its checksum is wrong", place);
+    require<DataError>(has_right_checksum(block, place), "the header at byte {} is damaged: its checksum is wrong",
+                       place);
     const char type = block[156];
     const uint64_t size = has_size_ ? size_ : number_of(field(block, 124, 12), place);
     if (type == 'x' || type == 'L' || type == 'K' || type == 'g') {

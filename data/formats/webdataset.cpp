@@ -44,8 +44,8 @@ SampleMembers members_of(std::string_view bytes) {
     const auto name = sample_name(member);
     if (!name) continue;
     members.key = name->key;
-    require<DataError>(members.data.emplace(name->ending, member.data).second, "two members are called {}.{}", name->key,
-                       name->ending);
+    require<DataError>(members.data.emplace(name->ending, member.data).second, "two members are called {}.{}",
+                       name->key, name->ending);
     if (!members.picture_name.empty() || !is_picture_ending(name->ending)) continue;
     members.picture_name = member.name;
     members.picture_ending = name->ending;
@@ -54,7 +54,8 @@ SampleMembers members_of(std::string_view bytes) {
 }
 
 std::string caption_in(std::string_view text, std::string_view kind) {
-  require<DataError>(text.size() <= kMaxRowBytes, "a {} caption has {} bytes, more than {}", kind, text.size(), kMaxRowBytes);
+  require<DataError>(text.size() <= kMaxRowBytes, "a {} caption has {} bytes, more than {}", kind, text.size(),
+                     kMaxRowBytes);
   text = without_mark(text);
   while (text.ends_with('\n') || text.ends_with('\r')) text.remove_suffix(1);
   return checked_caption(std::string(text), kind);
@@ -74,7 +75,7 @@ void read_json_member(std::string_view text, PairRow& row) {
     endings += (endings.empty() ? "." : ", .") + ending;
     has_dots |= ending != "short.txt" && ending.find('.') != std::string::npos;
   }
-  fail<DataError>("no picture among its members ({}){}", endings,
+  fail<DataError>("no picture among the members of '{}' ({}){}", members.key, endings,
                   has_dots ? "; a key ends at the first dot of the file name, so there must be no dots in keys"
                            : "; the members of a sample must follow each other");
 }
@@ -119,8 +120,10 @@ void Webdataset::parse(std::string_view bytes, PairRow& row) const {
   } else if (const auto* json = find("json")) {
     read_json_member(*json, row);
   }
-  require<DataError>(!row.long_captions.empty(), "no long caption: neither {0}.txt nor {0}.json with 'long' or 'caption'; the "
-                     "members of a sample must follow each other", members.key);
+  require<DataError>(!row.long_captions.empty(),
+                     "no long caption: neither {0}.txt nor {0}.json with 'long' or 'caption'; the "
+                     "members of a sample must follow each other",
+                     members.key);
   if (const auto* text = find("short.txt")) row.short_captions = {caption_in(*text, "short")};
   row.image = members.picture_name;
   row.packed_picture = {reinterpret_cast<const uint8_t*>(picture.data()), picture.size()};
@@ -130,8 +133,10 @@ void refuse_compressed_shard(const std::filesystem::path& shard) {
   std::array<char, 2> start{};
   std::ifstream(shard, std::ios::binary).read(start.data(), start.size());
   const bool is_gzip = start[0] == '\x1F' && start[1] == '\x8B';
-  require<InputError>(!is_gzip, "{0}: is compressed, so its pictures cannot be read in any order; run gunzip {0} (pictures "
-                      "are compressed already, so it hardly grows)", shard.string());
+  require<InputError>(!is_gzip,
+                      "{0}: is compressed, so its pictures cannot be read in any order; run gunzip {0} (pictures "
+                      "are compressed already, so it hardly grows)",
+                      shard.string());
 }
 
 }  // namespace longclip

@@ -103,6 +103,10 @@ MappedFile::MappedFile(const fs::path& path) {
   data_ = static_cast<const uint8_t*>(mapped);
 }
 
+void MappedFile::release_pages() const {
+  if (data_ != nullptr) ::madvise(const_cast<uint8_t*>(data_), size_, MADV_DONTNEED);
+}
+
 MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(const_cast<uint8_t*>(data_), size_);
 }

@@ -30,6 +30,8 @@ class MappedFile {
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
   std::span<const uint8_t> bytes() const { return {data_, size_}; }
+  /// Lets go of the pages that were read so far; they come back from the system's cache when they are used again.
+  void release_pages() const;
 
  private:
   const uint8_t* data_ = nullptr;

@@ -39,14 +39,16 @@ struct SourceConfig {
   bool operator==(const SourceConfig&) const = default;
 
   template <class Self, class Visitor> static void fields(Self& self, Visitor&& visit) {
-    visit("format", self.format,
-          {"How the rows are written (docs/data_formats.md). `triples`: JSONL, one `{\"image\": ..., \"long\": ..., "
-           "\"short\": ...}` a line; `sharegpt4v`: the published JSON array; `webdataset`: tar shards; `csv`: a table "
-           "with named columns; `urban1k`: a folder with `image` and `caption`; `coco`: COCO's captions JSON; `flickr`: "
-           "token file, Karpathy's JSON or `captions.jsonl`.",
-           "", kRequired});
+    visit(
+        "format", self.format,
+        {"How the rows are written (docs/data_formats.md). `triples`: JSONL, one `{\"image\": ..., \"long\": ..., "
+         "\"short\": ...}` a line; `sharegpt4v`: the published JSON array; `webdataset`: tar shards; `csv`: a table "
+         "with named columns; `urban1k`: a folder with `image` and `caption`; `coco`: COCO's captions JSON; `flickr`: "
+         "token file, Karpathy's JSON or `captions.jsonl`.",
+         "", kRequired});
     visit("path", self.path,
-          {"The file that holds the rows, relative to the YAML file. `webdataset`: also a pattern, `{000..123}`, `{a,b}`, "
+          {"The file that holds the rows, relative to the YAML file. `webdataset`: also a pattern, `{000..123}`, "
+           "`{a,b}`, "
            "`*`, `?`, `[...]`; `urban1k`: the folder.",
            "", kRequired});
     visit("images", self.images,
@@ -80,7 +82,8 @@ struct SourceConfig {
  private:
   void validate_split(const RejectField& reject) const {
     if (format == SourceFormat::kFlickr) return;
-    if (format != SourceFormat::kSharegpt4v) reject("split", "is for the formats sharegpt4v and flickr; use skip and limit");
+    if (format != SourceFormat::kSharegpt4v)
+      reject("split", "is for the formats sharegpt4v and flickr; use skip and limit");
     if (*split != "train" && *split != "val") reject("split", "must be train or val");
   }
 };

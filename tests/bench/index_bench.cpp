@@ -20,7 +20,8 @@ namespace fs = std::filesystem;
 
 /// Some 1.2 KB a row, as the published file has: escapes, line breaks and letters beyond ASCII among them.
 void write_array(const fs::path& file, int64_t rows) {
-  constexpr const char* kWords[] = {"photograph", "red", "caf\u00e9", "standing", "\\\"open\\\"", "window,", "light", "table.\\n\\nThe"};
+  constexpr const char* kWords[] = {"photograph",   "red",     "caf\u00e9", "standing",
+                                    "\\\"open\\\"", "window,", "light",     "table.\\n\\nThe"};
   std::ofstream out(file, std::ios::binary);
   out << '[';
   for (int64_t row = 0; row < rows; ++row) {
@@ -30,8 +31,9 @@ void write_array(const fs::path& file, int64_t rows) {
       caption += ' ';
     }
     out << (row == 0 ? "\n" : ",\n")
-        << fmt::format(R"({{"id": "{0:012}", "image": "coco/train2017/{0:012}.jpg", "conversations": [{{"from": "human", "value": "What do you see happening in this image?\n<image>"}}, {{"from": "gpt", "value": "{1}"}}]}})",
-                       row, caption);
+        << fmt::format(
+               R"({{"id": "{0:012}", "image": "coco/train2017/{0:012}.jpg", "conversations": [{{"from": "human", "value": "What do you see happening in this image?\n<image>"}}, {{"from": "gpt", "value": "{1}"}}]}})",
+               row, caption);
   }
   out << "\n]\n";
 }
@@ -39,7 +41,9 @@ void write_array(const fs::path& file, int64_t rows) {
 double cpu_seconds() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6; };
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+  };
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
@@ -55,8 +59,9 @@ std::string status_mb(const std::string& key) {
 std::unique_ptr<PairSource> timed_open(const char* what, const SourceConfig& config) {
   const double wall = monotonic_seconds(), cpu = cpu_seconds();
   auto source = build_source(config);
-  std::printf("%-22s %7.3f s, %7.3f s of processor; private memory %s, peak resident %s\n", what, monotonic_seconds() - wall, cpu_seconds() - cpu,
-              status_mb("RssAnon").c_str(), status_mb("VmHWM").c_str());
+  std::printf("%-22s %7.3f s, %7.3f s of processor; private memory %s, peak resident %s\n", what,
+              monotonic_seconds() - wall, cpu_seconds() - cpu, status_mb("RssAnon").c_str(),
+              status_mb("VmHWM").c_str());
   return source;
 }
 
@@ -64,15 +69,20 @@ void read_rows(const PairSource& source, int64_t count) {
   const double cpu = cpu_seconds();
   const KeyedPermutation order(static_cast<uint64_t>(source.rows()), 1, 0);
   size_t bytes = 0;
-  for (int64_t i = 0; i < count; ++i) bytes += source.row(static_cast<int64_t>(order.at(static_cast<uint64_t>(i)))).long_captions[0].size();
-  std::printf("%lld rows in random order: %.2f us of processor each, %zu bytes of captions; private memory %s, mapped %s\n", static_cast<long long>(count),
-              (cpu_seconds() - cpu) * 1e6 / static_cast<double>(count), bytes, status_mb("RssAnon").c_str(), status_mb("RssFile").c_str());
+  for (int64_t i = 0; i < count; ++i)
+    bytes += source.row(static_cast<int64_t>(order.at(static_cast<uint64_t>(i)))).long_captions[0].size();
+  std::printf(
+      "%lld rows in random order: %.2f us of processor each, %zu bytes of captions; private memory %s, mapped %s\n",
+      static_cast<long long>(count), (cpu_seconds() - cpu) * 1e6 / static_cast<double>(count), bytes,
+      status_mb("RssAnon").c_str(), status_mb("RssFile").c_str());
 }
 
 void measure(int64_t rows, const fs::path& folder) {
-  const SourceConfig config{.format = SourceFormat::kSharegpt4v, .path = folder / "rows.json", .cache_dir = folder / "cache"};
+  const SourceConfig config{
+      .format = SourceFormat::kSharegpt4v, .path = folder / "rows.json", .cache_dir = folder / "cache"};
   write_array(config.path, rows);
-  std::printf("%lld rows, %.0f MB\n", static_cast<long long>(rows), static_cast<double>(fs::file_size(config.path)) / 1e6);
+  std::printf("%lld rows, %.0f MB\n", static_cast<long long>(rows),
+              static_cast<double>(fs::file_size(config.path)) / 1e6);
   timed_open("make the index", config);
   const auto source = timed_open("open it", config);
   read_rows(*source, std::min<int64_t>(rows, 100'000));
@@ -88,7 +98,8 @@ int main(int argc, char** argv) {
   app.add_option("--rows", rows, "Rows of the file, 1.2 KB each")->check(CLI::Range(1, 100'000'000));
   app.add_option("--folder", parent, "Where the file is written, and removed at the end");
   CLI11_PARSE(app, argc, argv);
-  const std::filesystem::path folder = std::filesystem::path(parent) / ("longclip_index_bench." + std::to_string(getpid()));
+  const std::filesystem::path folder =
+      std::filesystem::path(parent) / ("longclip_index_bench." + std::to_string(getpid()));
   std::filesystem::create_directories(folder);
   int code = 0;
   try {

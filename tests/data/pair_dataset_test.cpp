@@ -49,6 +49,27 @@ TEST_CASE("PairDataset: several sources are one data set, and each keeps its own
   for (int64_t row = 0; row < 4; ++row) REQUIRE(times[{1, row}] >= 2);
 }
 
+TEST_CASE("PairDataset: sources of several formats are one data set, with the captions of each", "[data][unit]") {
+  const test::SmallData data(4);
+  test::write_text(data.path("more.csv"), "filepath,title\n002.png,from a table. Red.\n000.png,also. Red.\n");
+  DataConfig config = data.config(2);
+  config.train[0].limit = 2;
+  TrainSourceConfig& table = config.train.emplace_back(config.train[0]);
+  table.format = SourceFormat::kCsv;
+  table.path = data.path("more.csv");
+  table.limit.reset();
+  table.weight = 0.5;
+  const PairDataset dataset(config, test::small_options());
+  REQUIRE(dataset.rows() == 4);
+  REQUIRE(dataset.order().visits() == 3);
+  const Sample sample = dataset.load_row({1, 0}, 0);
+  REQUIRE(test::picture_of(sample) == 2);
+  REQUIRE(sample.long_ids == ids_of("from a table. Red."));
+  REQUIRE(sample.short_ids == ids_of("from a table"));
+  REQUIRE(sample.short_from_long);
+  REQUIRE(dataset.load_row({0, 1}, 0).short_ids == ids_of("a 1"));
+}
+
 TEST_CASE("PairDataset: captions that no loss needs are not read", "[data][unit]") {
   const test::SmallData data(3);
   DatasetOptions options = test::small_options();

@@ -15,10 +15,13 @@ Json parse(const std::string& text) { return parse_json(text, "output"); }
 
 TEST_CASE("eval retrieval: an incomplete Urban1k is refused, and every incomplete pair is named", "[e2e]") {
   if (!cases_dir()) return say_skipped("Urban1k with gaps", "the cases");
-  const CommandResult result = run_longclip("eval retrieval " + stretched_model() + " --data '{format: urban1k, path: set}' --json", *cases_dir() / "16_urban1k_empty_caption");
+  const CommandResult result =
+      run_longclip("eval retrieval " + stretched_model() + " --data '{format: urban1k, path: set}' --json",
+                   *cases_dir() / "16_urban1k_empty_caption");
   REQUIRE(result.exit_code == 2);
   REQUIRE(result.out.empty());
-  for (const char* named : {"caption/2.txt is empty", "no caption/4.txt", "caption/6.txt is empty", "belongs to caption/10.txt"})
+  for (const char* named :
+       {"caption/2.txt is empty", "no caption/4.txt", "caption/6.txt is empty", "belongs to caption/10.txt"})
     REQUIRE_THAT(result.err, ContainsSubstring(named));
 }
 
@@ -30,7 +33,8 @@ TEST_CASE("inspect: a shard is told as a data set, with what cannot be used", "[
   REQUIRE(json.at("good") == 7);
   REQUIRE(json.at("bad_rows").at(0).at("image") == "photo");
   REQUIRE(parse(run_well("inspect webdataset:shard-000000.tar --json", folder)) == json);
-  REQUIRE_THAT(run_well("inspect webdataset:shard-000000.tar,limit=2", folder), ContainsSubstring("2 rows, 0 of them bad"));
+  REQUIRE_THAT(run_well("inspect webdataset:shard-000000.tar,limit=2", folder),
+               ContainsSubstring("2 rows, 0 of them bad"));
 }
 
 TEST_CASE("eval retrieval: the same pictures and captions score the same in every format", "[e2e]") {
@@ -46,7 +50,8 @@ TEST_CASE("eval retrieval: the same pictures and captions score the same in ever
     triples += "{\"image\": \"" + name + ".png\", \"long\": \"" + caption + "\"}\n";
     csv += name + ".png;" + caption + "\n";
     tokens += name + ".png#0\t" + caption + "\n";
-    array += (array.empty() ? "[" : ", ") + ("{\"image\": \"" + name) + ".png\", \"conversations\": [0, {\"value\": \"" + caption + "\"}]}";
+    array += (array.empty() ? "[" : ", ") + ("{\"image\": \"" + name) +
+             ".png\", \"conversations\": [0, {\"value\": \"" + caption + "\"}]}";
   }
   write_text(folder / "t.jsonl", triples);
   write_text(folder / "c.csv", csv);
@@ -59,7 +64,8 @@ TEST_CASE("eval retrieval: the same pictures and captions score the same in ever
   };
   const Json wanted = scores("triples:t.jsonl,images=set/image");
   REQUIRE(wanted.at("pictures") == 4);
-  for (const std::string spec : {"csv:c.csv,images=set/image", "flickr:f.token,images=set/image", "sharegpt4v:s.json,images=set/image", "urban1k:set", "webdataset:sorted.tar"}) {
+  for (const std::string spec : {"csv:c.csv,images=set/image", "flickr:f.token,images=set/image",
+                                 "sharegpt4v:s.json,images=set/image", "urban1k:set", "webdataset:sorted.tar"}) {
     CAPTURE(spec);
     REQUIRE(scores(spec) == wanted);
   }

@@ -17,7 +17,11 @@ constexpr int64_t kShownRows = 3;
 constexpr size_t kShownBad = 20;  ///< on the terminal; JSON has all
 
 Json json_of(const PairRow& row) {
-  return {{"source", row.source}, {"line", row.line}, {"image", row.image}, {"long", row.long_captions}, {"short", row.short_captions}};
+  return {{"source", row.source},
+          {"line", row.line},
+          {"image", row.image},
+          {"long", row.long_captions},
+          {"short", row.short_captions}};
 }
 
 Json json_of(const BadRow& row) {
@@ -25,8 +29,13 @@ Json json_of(const BadRow& row) {
 }
 
 Json describe(const PairSource& source) {
-  Json json = {{"kind", "data"}, {"path", source.name()}, {"rows", source.rows()}, {"good", source.rows() - std::ssize(source.bad_rows())},
-               {"fingerprint", source.fingerprint()}, {"bad_rows", Json::array()}, {"first_rows", Json::array()}};
+  Json json = {{"kind", "data"},
+               {"path", source.name()},
+               {"rows", source.rows()},
+               {"good", source.rows() - std::ssize(source.bad_rows())},
+               {"fingerprint", source.fingerprint()},
+               {"bad_rows", Json::array()},
+               {"first_rows", Json::array()}};
   for (const int64_t index : source.bad_rows()) {
     throw_if_stop_requested();
     try {
@@ -42,15 +51,17 @@ Json describe(const PairSource& source) {
 }
 
 void print_text(const PairSource& source, const Json& json) {
-  std::cout << fmt::format("{}: {} rows, {} of them bad\nfingerprint {}\n", source.name(), source.rows(), source.bad_rows().size(), source.fingerprint());
+  std::cout << fmt::format("{}: {} rows, {} of them bad\nfingerprint {}\n", source.name(), source.rows(),
+                           source.bad_rows().size(), source.fingerprint());
   for (const Json& row : json["first_rows"]) {
-    std::cout << fmt::format("{}:{}: {}\n  long: {}\n  short: {}\n", row["source"].get<std::string>(), row["line"].get<int64_t>(), row["image"].get<std::string>(),
-                             to_json_line(row["long"]), to_json_line(row["short"]));
+    std::cout << fmt::format("{}:{}: {}\n  long: {}\n  short: {}\n", row["source"].get<std::string>(),
+                             row["line"].get<int64_t>(), row["image"].get<std::string>(), to_json_line(row["long"]),
+                             to_json_line(row["short"]));
   }
   const Json& bad = json["bad_rows"];
   for (size_t i = 0; i < std::min(bad.size(), kShownBad); ++i) {
-    std::cout << fmt::format("bad {}:{}: {}: {}\n", bad[i]["source"].get<std::string>(), bad[i]["line"].get<int64_t>(), bad[i]["image"].get<std::string>(),
-                             bad[i]["reason"].get<std::string>());
+    std::cout << fmt::format("bad {}:{}: {}: {}\n", bad[i]["source"].get<std::string>(), bad[i]["line"].get<int64_t>(),
+                             bad[i]["image"].get<std::string>(), bad[i]["reason"].get<std::string>());
   }
   if (bad.size() > kShownBad) std::cout << fmt::format("and {} more; --json lists all\n", bad.size() - kShownBad);
 }
@@ -60,7 +71,8 @@ void print_text(const PairSource& source, const Json& json) {
 bool is_data_spec(const std::string& text) {
   if (text.starts_with('{')) return true;
   const auto words = enum_words<SourceFormat>();
-  return std::ranges::find(words, std::string_view(text).substr(0, text.find(':'))) != words.end() && text.find(':') != std::string::npos;
+  return std::ranges::find(words, std::string_view(text).substr(0, text.find(':'))) != words.end() &&
+         text.find(':') != std::string::npos;
 }
 
 void inspect_data(const InspectOptions& options, const std::string& spec) {

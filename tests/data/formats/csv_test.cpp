@@ -17,8 +17,10 @@ std::string verdict_of_row(const std::string& row) {
 
 }  // namespace
 
-TEST_CASE("Csv: quotes hold separators, line breaks and doubled quotes, and lines are counted through them", "[formats][unit]") {
-  const test::DataFile file("t.csv", "id,filepath,title\r\n1,a.png,\"one, \"\"two\"\"\r\nthree\"\r\n\r\n2,b.png,5\" nails\r\n3,c.png,");
+TEST_CASE("Csv: quotes hold separators, line breaks and doubled quotes, and lines are counted through them",
+          "[formats][unit]") {
+  const test::DataFile file(
+      "t.csv", "id,filepath,title\r\n1,a.png,\"one, \"\"two\"\"\r\nthree\"\r\n\r\n2,b.png,5\" nails\r\n3,c.png,");
   const auto source = file.open(SourceFormat::kCsv);
   REQUIRE(source->rows() == 3);
   REQUIRE(source->row(0).image == "a.png");
@@ -29,7 +31,8 @@ TEST_CASE("Csv: quotes hold separators, line breaks and doubled quotes, and line
   REQUIRE(test::verdict_of(*source, 2) == "6: a long caption is empty");
 }
 
-TEST_CASE("Csv: words that other readers take for missing values are captions; an empty short one is not given", "[formats][unit]") {
+TEST_CASE("Csv: words that other readers take for missing values are captions; an empty short one is not given",
+          "[formats][unit]") {
   const test::DataFile file("t.csv", "filepath,title,short\na,NA,null\nb,1984,\nc,NaN,None\n");
   const auto source = file.open(with_short());
   REQUIRE(source->row(0).short_captions == std::vector<std::string>{"null"});
@@ -45,8 +48,10 @@ TEST_CASE("Csv: the separator is found by the columns, or taken as given", "[for
   }
   const test::DataFile file("t.csv", "title;filepath\nx,y;a\n");
   REQUIRE(file.open(SourceFormat::kCsv)->row(0).long_captions[0] == "x,y");
-  REQUIRE_THROWS_WITH(file.open({.format = SourceFormat::kCsv, .separator = CsvSeparator::kComma}),
-                      ContainsSubstring("t.csv: the columns 'filepath', 'title' are not all among those of the first line: 'title;filepath'"));
+  REQUIRE_THROWS_WITH(
+      file.open({.format = SourceFormat::kCsv, .separator = CsvSeparator::kComma}),
+      ContainsSubstring(
+          "t.csv: the columns 'filepath', 'title' are not all among those of the first line: 'title;filepath'"));
   REQUIRE_THROWS_WITH(file.open({.format = SourceFormat::kCsv, .long_column = "text"}),
                       ContainsSubstring("'title', 'filepath'; set image_column"));
   REQUIRE_THROWS_WITH(test::DataFile("t.csv", "title,title,filepath\n").open(SourceFormat::kCsv),
@@ -68,10 +73,16 @@ TEST_CASE("Csv: a row that does not fit is bad by itself", "[formats][unit]") {
 
 TEST_CASE("Csv: a quote that never ends is an error of the file, with its line", "[formats][unit]") {
   const test::DataFile file("t.csv", "filepath,title\na,b\nc,\"d\ne,f\n");
-  REQUIRE_THROWS_WITH(file.open(SourceFormat::kCsv), ContainsSubstring("t.csv: line 3: a quote that begins at byte 21 is never closed"));
-  REQUIRE_THROWS_WITH(test::DataFile("t.csv", "filepath,title\n").open(SourceFormat::kCsv), ContainsSubstring("has no rows"));
+  REQUIRE_THROWS_WITH(file.open(SourceFormat::kCsv),
+                      ContainsSubstring("t.csv: line 3: a quote that begins at byte 21 is never closed"));
+  REQUIRE_THROWS_WITH(test::DataFile("t.csv", "filepath,title\n").open(SourceFormat::kCsv),
+                      ContainsSubstring("has no rows"));
   REQUIRE_THROWS_AS(test::DataFile("t.csv", "").open(SourceFormat::kCsv), DataError);
-  REQUIRE_THROWS_WITH(test::DataFile("t.csv", "\xFF\xFE" "f").open(SourceFormat::kCsv), ContainsSubstring("UTF-16"));
+  REQUIRE_THROWS_WITH(test::DataFile("t.csv",
+                                     "\xFF\xFE"
+                                     "f")
+                          .open(SourceFormat::kCsv),
+                      ContainsSubstring("UTF-16"));
 }
 
 TEST_CASE("Csv: the table of a spreadsheet is read as the case says", "[formats][golden]") {
@@ -80,7 +91,11 @@ TEST_CASE("Csv: the table of a spreadsheet is read as the case says", "[formats]
   const auto folder = *cases / "03_csv_from_spreadsheet";
   const Json rows = parse_json(test::read_text(folder / "case.json"), "case.json")["expected"]["values"]["rows"];
   for (const CsvSeparator separator : {CsvSeparator::kAuto, CsvSeparator::kSemicolon}) {
-    const auto source = build_source({.format = SourceFormat::kCsv, .path = folder / "table.csv", .images = {folder}, .separator = separator, .short_column = "short"});
+    const auto source = build_source({.format = SourceFormat::kCsv,
+                                      .path = folder / "table.csv",
+                                      .images = {folder},
+                                      .separator = separator,
+                                      .short_column = "short"});
     REQUIRE(source->rows() == std::ssize(rows));
     REQUIRE(source->bad_rows().empty());
     for (int64_t i = 0; i < source->rows(); ++i) {

@@ -8,15 +8,20 @@
 namespace longclip {
 
 TEST_CASE("Flickr: the lines of a token file that have the same name are one row", "[formats][unit]") {
-  const test::DataFile file("results.token", "b#1.jpg#0\tfirst\r\nc.jpg#0\tother \xC3\xA9\n\nb#1.jpg#1\tsecond\tpart\nno tab\nd.jpg\tx\n#0\tx\ne#0\t\nf#0\t\xFF\n");
+  const test::DataFile file("results.token",
+                            "b#1.jpg#0\tfirst\r\nc.jpg#0\tother \xC3\xA9\n\nb#1.jpg#1\tsecond\tpart\nno "
+                            "tab\nd.jpg\tx\n#0\tx\ne#0\t\nf#0\t\xFF\n");
   const auto source = file.open(SourceFormat::kFlickr);
   REQUIRE(source->row(0).image == "b#1.jpg");
   REQUIRE(source->row(0).long_captions == std::vector<std::string>{"first", "second\tpart"});
   REQUIRE(source->row(0).short_captions == source->row(0).long_captions);
   REQUIRE(source->row(1).line == 2);
   const std::string shape = "is not NAME#NUMBER<tab>CAPTION";
-  REQUIRE(test::verdicts_of(*source) == std::vector<std::string>{"good", "good", "5: " + shape, "6: " + shape, "7: " + shape, "8: a long caption is empty", "9: is not UTF-8"});
-  REQUIRE_THROWS_WITH(file.open({.format = SourceFormat::kFlickr, .split = "test"}), ContainsSubstring("a token file has no splits"));
+  REQUIRE(test::verdicts_of(*source) == std::vector<std::string>{"good", "good", "5: " + shape, "6: " + shape,
+                                                                 "7: " + shape, "8: a long caption is empty",
+                                                                 "9: is not UTF-8"});
+  REQUIRE_THROWS_WITH(file.open({.format = SourceFormat::kFlickr, .split = "test"}),
+                      ContainsSubstring("a token file has no splits"));
 }
 
 TEST_CASE("Flickr: Karpathy's list has sentences and splits", "[formats][unit]") {
@@ -36,13 +41,17 @@ TEST_CASE("Flickr: Karpathy's list has sentences and splits", "[formats][unit]")
   REQUIRE(verdicts[1].starts_with("3: no caption"));
   REQUIRE(verdicts[2] == "4: no 'split'");
   REQUIRE(verdicts[3].starts_with("5: malformed JSON"));
-  const test::DataFile no_test("dataset.json", R"({"images": [{"filename": "a.jpg", "split": "train", "sentences": [{"raw": "x"}]}]})");
-  REQUIRE_THROWS_WITH(no_test.open({.format = SourceFormat::kFlickr, .split = "test"}), ContainsSubstring("has no rows"));
+  const test::DataFile no_test("dataset.json",
+                               R"({"images": [{"filename": "a.jpg", "split": "train", "sentences": [{"raw": "x"}]}]})");
+  REQUIRE_THROWS_WITH(no_test.open({.format = SourceFormat::kFlickr, .split = "test"}),
+                      ContainsSubstring("has no rows"));
   REQUIRE_THROWS_WITH(test::DataFile("d.json", "{}").open(SourceFormat::kFlickr), ContainsSubstring("has no 'images'"));
 }
 
 TEST_CASE("Flickr: captions.jsonl has a list of captions a line", "[formats][unit]") {
-  const test::DataFile file("captions.jsonl", "{\"image\": \"a\", \"captions\": [\"x\", \"y\"], \"split\": \"test\"}\n{\"image\": \"b\", \"captions\": \"z\", \"split\": \"train\"}\n");
+  const test::DataFile file("captions.jsonl",
+                            "{\"image\": \"a\", \"captions\": [\"x\", \"y\"], \"split\": \"test\"}\n{\"image\": \"b\", "
+                            "\"captions\": \"z\", \"split\": \"train\"}\n");
   REQUIRE(file.open(SourceFormat::kFlickr)->row(0).short_captions == std::vector<std::string>{"x", "y"});
   REQUIRE(file.open({.format = SourceFormat::kFlickr, .split = "train"})->row(0).image == "b");
 }
@@ -50,7 +59,8 @@ TEST_CASE("Flickr: captions.jsonl has a list of captions a line", "[formats][uni
 TEST_CASE("Flickr: the real captions of Flickr8k are read without a bad row", "[formats][golden]") {
   const auto data = test::data_dir();
   if (!data) return test::say_skipped("captions of Flickr8k", "data/flickr8k");
-  const auto source = build_source({.format = SourceFormat::kFlickr, .path = *data / "flickr8k" / "captions.jsonl", .images = {*data / "flickr8k"}});
+  const auto source = build_source(
+      {.format = SourceFormat::kFlickr, .path = *data / "flickr8k" / "captions.jsonl", .images = {*data / "flickr8k"}});
   REQUIRE(source->rows() > 500);
   REQUIRE(source->bad_rows().empty());
   REQUIRE(source->row(7).long_captions.size() == 5);

@@ -73,7 +73,8 @@ TEST_CASE("open_index: a damaged index is made again", "[formats][unit]") {
   REQUIRE(opened.rows() == 1);
   const fs::path index = opened.files(".idx").at(0);
   const std::string whole = test::read_text(index);
-  for (const std::string& damaged : {whole.substr(0, 50), std::string("x"), std::string(), whole.substr(0, whole.size() - 1) + "?"}) {
+  for (const std::string& damaged :
+       {whole.substr(0, 50), std::string("x"), std::string(), whole.substr(0, whole.size() - 1) + "?"}) {
     test::write_text(index, damaged);
     const int before = opened.format.passes;
     REQUIRE(opened.rows() == 1);

@@ -20,12 +20,15 @@ struct Triple {
 
 /// Rows with awkward texts that every format can hold on one line of Urban1k: no line breaks, no white space at the ends.
 std::vector<Triple> random_rows(uint64_t seed) {
-  const std::vector<std::string> pieces = {"a", "\"", ",", ";", "'", "\xC3\xA9", "\xE5\x9B\xBE", "\xF0\x9F\x90\xB6", " ", ". ", "\\", "\\n", "NA", "{", "]", "#0", "<tab>", "</s>"};
+  const std::vector<std::string> pieces = {
+      "a",   "\"", ",", ";", "'",  "\xC3\xA9", "\xE5\x9B\xBE", "\xF0\x9F\x90\xB6", " ", ". ", "\\",
+      "\\n", "NA", "{", "]", "#0", "<tab>",    "</s>"};
   std::vector<Triple> rows;
   for (uint64_t i = 0; i < 1 + draw_below(mix_keys(seed), 12); ++i) {
     const auto text = [&](uint64_t salt) {
       std::string made = "x";
-      for (uint64_t k = 0; k < draw_below(mix_keys(seed, i, salt), 20); ++k) made += pieces[draw_below(mix_keys(seed, i, salt * 100 + k), pieces.size())];
+      for (uint64_t k = 0; k < draw_below(mix_keys(seed, i, salt), 20); ++k)
+        made += pieces[draw_below(mix_keys(seed, i, salt * 100 + k), pieces.size())];
       return made + "y";
     };
     rows.push_back({fmt::format("{}.jpg", i + 1), text(1), text(2)});
@@ -46,7 +49,10 @@ using Writer = std::function<SourceConfig(const std::vector<Triple>&, const std:
 
 SourceConfig write_triples(const std::vector<Triple>& rows, const std::filesystem::path& folder) {
   std::string text;
-  for (const Triple& row : rows) text += fmt::format(R"({{"image": {}, "long": {}, "short": {}}})", json_text(row.image), json_text(row.caption), json_text(row.brief)) + "\n";
+  for (const Triple& row : rows)
+    text += fmt::format(R"({{"image": {}, "long": {}, "short": {}}})", json_text(row.image), json_text(row.caption),
+                        json_text(row.brief)) +
+            "\n";
   test::write_text(folder / "t.jsonl", text);
   return {.path = folder / "t.jsonl"};
 }
@@ -54,7 +60,8 @@ SourceConfig write_triples(const std::vector<Triple>& rows, const std::filesyste
 SourceConfig write_sharegpt4v(const std::vector<Triple>& rows, const std::filesystem::path& folder) {
   std::string text;
   for (const Triple& row : rows)
-    text += fmt::format(R"({}{{"conversations": [0, {{"value": {}}}], "image": {}}})", text.empty() ? "[" : ", ", json_text(row.caption), json_text(row.image));
+    text += fmt::format(R"({}{{"conversations": [0, {{"value": {}}}], "image": {}}})", text.empty() ? "[" : ", ",
+                        json_text(row.caption), json_text(row.image));
   test::write_text(folder / "s.json", text + "]");
   return {.format = SourceFormat::kSharegpt4v, .path = folder / "s.json"};
 }
@@ -92,7 +99,8 @@ SourceConfig write_coco(const std::vector<Triple>& rows, const std::filesystem::
   std::string images, annotations;
   for (size_t i = 0; i < rows.size(); ++i) {
     images += fmt::format(R"({}{{"id": {}, "file_name": {}}})", i == 0 ? "" : ", ", i, json_text(rows[i].image));
-    annotations += fmt::format(R"({}{{"image_id": {}, "caption": {}}})", i == 0 ? "" : ", ", i, json_text(rows[i].caption));
+    annotations +=
+        fmt::format(R"({}{{"image_id": {}, "caption": {}}})", i == 0 ? "" : ", ", i, json_text(rows[i].caption));
   }
   test::write_text(folder / "coco.json", "{\"annotations\": [" + annotations + "], \"images\": [" + images + "]}");
   return {.format = SourceFormat::kCoco, .path = folder / "coco.json"};
@@ -110,8 +118,9 @@ const std::string kRow = "{\"image\": \"a.png\", \"long\": \"x\"}\n";
 }  // namespace
 
 TEST_CASE("PairSource: the same rows are the same in every format", "[formats][unit]") {
-  const std::vector<std::pair<Writer, bool>> writers = {{write_triples, true}, {write_csv, true},  {write_shard, true}, {write_sharegpt4v, false},
-                                                        {write_urban1k, false}, {write_coco, false}, {write_tokens, false}};
+  const std::vector<std::pair<Writer, bool>> writers = {
+      {write_triples, true},  {write_csv, true},   {write_shard, true},  {write_sharegpt4v, false},
+      {write_urban1k, false}, {write_coco, false}, {write_tokens, false}};
   for (uint64_t seed = 0; seed < 40; ++seed) {
     const std::vector<Triple> rows = random_rows(seed);
     for (const auto& [write, has_short] : writers) {
@@ -138,7 +147,8 @@ TEST_CASE("PairSource: the same rows are the same in every format", "[formats][u
 TEST_CASE("PairSource: many threads read the rows of one source", "[formats][unit]") {
   const test::TemporaryFolder folder;
   std::vector<Triple> rows;
-  for (int i = 0; i < 500; ++i) rows.push_back({fmt::format("{}.jpg", i), fmt::format("long {}", i), fmt::format("short {}", i)});
+  for (int i = 0; i < 500; ++i)
+    rows.push_back({fmt::format("{}.jpg", i), fmt::format("long {}", i), fmt::format("short {}", i)});
   for (const Writer& write : {Writer(write_triples), Writer(write_csv), Writer(write_shard), Writer(write_coco)}) {
     const auto source = build_source(write(rows, folder.path()));
     std::atomic<int> right = 0;
@@ -163,12 +173,14 @@ TEST_CASE("PairSource: skip and limit choose rows, and bad ones keep their lines
   REQUIRE(source->bad_rows() == std::vector<int64_t>{0, 2});
   REQUIRE(source->row(1).line == 4);
   REQUIRE(test::verdict_of(*source, 2).starts_with("5: must be an object"));
-  REQUIRE(source->fingerprint() == test::DataFile("r.jsonl", "{}\n" + kRow + "[]\n").open(SourceFormat::kTriples)->fingerprint());
+  REQUIRE(source->fingerprint() ==
+          test::DataFile("r.jsonl", "{}\n" + kRow + "[]\n").open(SourceFormat::kTriples)->fingerprint());
   REQUIRE_THROWS_WITH(file.open({.skip = 5}), ContainsSubstring("has 5 rows; nothing is left behind the first 5"));
 }
 
 TEST_CASE("PairSource: the first image folder that holds the picture counts", "[formats][unit]") {
-  const test::DataFile file("rows.jsonl", kRow + "{\"image\": \"b.png\", \"long\": \"x\"}\n{\"image\": \"c.png\", \"long\": \"x\"}\n");
+  const test::DataFile file(
+      "rows.jsonl", kRow + "{\"image\": \"b.png\", \"long\": \"x\"}\n{\"image\": \"c.png\", \"long\": \"x\"}\n");
   for (const std::string name : {"one/a.png", "two/a.png", "two/b.png"}) {
     std::filesystem::create_directories((file.folder() / name).parent_path());
     test::write_text(file.folder() / name, name);
@@ -176,10 +188,12 @@ TEST_CASE("PairSource: the first image folder that holds the picture counts", "[
   const auto source = build_source({.path = file.path(), .images = {file.folder() / "one", file.folder() / "two"}});
   REQUIRE(source->read_picture(source->row(0)) == "one/a.png");
   REQUIRE(source->read_picture(source->row(1)) == "two/b.png");
-  REQUIRE_THROWS_WITH(source->read_picture(source->row(2)), ContainsSubstring("rows.jsonl:3: no such file: ") && ContainsSubstring("one/c.png"));
+  REQUIRE_THROWS_WITH(source->read_picture(source->row(2)),
+                      ContainsSubstring("rows.jsonl:3: no such file: ") && ContainsSubstring("one/c.png"));
 }
 
-TEST_CASE("PairSource: a file that is overwritten while it is open does not give other rows silently", "[formats][unit]") {
+TEST_CASE("PairSource: a file that is overwritten while it is open does not give other rows silently",
+          "[formats][unit]") {
   const test::DataFile file("rows.jsonl", kRow + kRow);
   const auto source = file.open(SourceFormat::kTriples);
   std::string other = kRow + kRow;

@@ -40,7 +40,8 @@ TEST_CASE("JsonCursor: an array that is cut anywhere is refused", "[formats][uni
   REQUIRE_THROWS_WITH(elements_of("{}"), ContainsSubstring("is no JSON array"));
 }
 
-TEST_CASE("JsonCursor: ten million brackets or backslashes take neither stack nor more than linear time", "[formats][unit]") {
+TEST_CASE("JsonCursor: ten million brackets or backslashes take neither stack nor more than linear time",
+          "[formats][unit]") {
   REQUIRE_THROWS_AS(elements_of(std::string(10'000'000, '[')), DataError);
   REQUIRE_THROWS_AS(elements_of("[\"" + std::string(10'000'000, '\\')), DataError);
   std::string quotes = "[\"";

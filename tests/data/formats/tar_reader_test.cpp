@@ -36,18 +36,20 @@ const std::string kEnd(1024, '\0');
 }  // namespace
 
 TEST_CASE("TarReader: members come with their names, data and places", "[formats][unit]") {
-  const std::string archive = test::tar_of({{"a.txt", "hello"}, {"dir/", "", '5'}, {"link", "", '2'}, {"b", std::string(600, 'x')}});
+  const std::string archive =
+      test::tar_of({{"a.txt", "hello"}, {"dir/", "", '5'}, {"link", "", '2'}, {"b", std::string(600, 'x')}});
   TarReader reader(archive);
   TarMember member;
   REQUIRE(reader.next(member));
-  REQUIRE((member.name == "a.txt" && member.data == "hello" && member.is_file && member.start == 0 && member.end == 1024));
+  REQUIRE(
+      (member.name == "a.txt" && member.data == "hello" && member.is_file && member.start == 0 && member.end == 1024));
   REQUIRE((reader.next(member) && !member.is_file && reader.next(member) && !member.is_file));
   REQUIRE(reader.next(member));
   REQUIRE((member.name == "b" && member.data.size() == 600 && member.start == 2048 && member.end == 2048 + 512 + 1024));
   REQUIRE(!reader.next(member));
   REQUIRE(!reader.next(member));
   REQUIRE(names_in("").empty());
-  REQUIRE(names_in(tar_member({"a", "b"})) == std::vector<std::string>{"a"});                     // no end mark
+  REQUIRE(names_in(tar_member({"a", "b"})) == std::vector<std::string>{"a"});  // no end mark
   REQUIRE(names_in(kEnd + "anything behind the end").empty());
 }
 
@@ -59,16 +61,18 @@ TEST_CASE("TarReader: names may be long, in GNU's way, in pax's and in two parts
   std::string two_parts = tar_member({"end.txt", "x"});
   two_parts.replace(345, 5, "start");
   REQUIRE(only_member(test::with_checksum(two_parts)).name == "start/end.txt");
-  REQUIRE(names_in(tar_member({"g", "18 comment=nothing\n", 'g'}) + tar_member({"a", "x"})) == std::vector<std::string>{"a"});
+  REQUIRE(names_in(tar_member({"g", "18 comment=nothing\n", 'g'}) + tar_member({"a", "x"})) ==
+          std::vector<std::string>{"a"});
 }
 
 TEST_CASE("TarReader: sizes in octal, in binary and in a pax header are read, and never believed", "[formats][unit]") {
   REQUIRE(only_member(tar_member({"a", "12345"}, binary_size("\x05"))).data == "12345");
   REQUIRE(only_member(tar_member({"a", "12345"}, " 5 \0")).data == "12345");
   REQUIRE(only_member(test::pax_header({"size=5"}) + tar_member({"a", "12345"}, "00000000000")).data == "12345");
-  for (const std::string& size : {std::string("77777777777"), binary_size(std::string(8, '\xFF')),
-                                  binary_size(std::string(11, '\xFF')), std::string("\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"),
-                                  std::string("-1"), std::string("99"), std::string("5x")}) {
+  for (const std::string& size :
+       {std::string("77777777777"), binary_size(std::string(8, '\xFF')), binary_size(std::string(11, '\xFF')),
+        std::string("\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"), std::string("-1"), std::string("99"),
+        std::string("5x")}) {
     CAPTURE(size);
     REQUIRE_THROWS_AS(names_in(tar_member({"a", "12345"}, size) + kEnd), DataError);
   }
@@ -82,14 +86,18 @@ TEST_CASE("TarReader: damage is an error with its place", "[formats][unit]") {
   const std::string archive = test::tar_of({{"a", "1"}, {"b", "2"}});
   std::string damaged = archive;
   damaged[1024] = 'c';
-  REQUIRE_THROWS_WITH(names_in(damaged), ContainsSubstring("the header at byte 1024 is damaged: its checksum is wrong"));
+  REQUIRE_THROWS_WITH(names_in(damaged),
+                      ContainsSubstring("the header at byte 1024 is damaged: its checksum is wrong"));
   REQUIRE_THROWS_WITH(names_in(archive.substr(0, 1500)), ContainsSubstring("cut off at byte 1500"));
-  REQUIRE_THROWS_WITH(names_in(archive.substr(0, 1536)), ContainsSubstring("the archive is cut off: the data at byte 1536 have 1 bytes and their padding, 0 are left"));
+  REQUIRE_THROWS_WITH(
+      names_in(archive.substr(0, 1536)),
+      ContainsSubstring("the archive is cut off: the data at byte 1536 have 1 bytes and their padding, 0 are left"));
   REQUIRE_THROWS_WITH(names_in(archive.substr(0, 1537)), ContainsSubstring("cut off"));
   REQUIRE_THROWS_WITH(names_in(std::string(700, 'x')), ContainsSubstring("byte 0"));
   REQUIRE_THROWS_WITH(names_in(test::pax_header({"path=x"}) + kEnd), ContainsSubstring("cut off"));
   REQUIRE_THROWS_WITH(names_in(tar_member({"s", "x", 'S'})), ContainsSubstring("sparse"));
-  for (const char* record : {"path", "999 path=x\n", "0 path=x\n", "-3 path=x\n", "9 path=x", "99999999999999999999 path=x\n"}) {
+  for (const char* record :
+       {"path", "999 path=x\n", "0 path=x\n", "-3 path=x\n", "9 path=x", "99999999999999999999 path=x\n"}) {
     CAPTURE(record);
     REQUIRE_THROWS_AS(names_in(tar_member({"x", record, 'x'}) + tar_member({"a", "1"})), DataError);
   }

@@ -117,8 +117,7 @@ TEST_CASE("Triples: limit keeps the first rows, and a file without any is refuse
   REQUIRE_THROWS_AS(build_source({.path = file.folder.path()}), DataError);
 }
 
-TEST_CASE("Triples: the fingerprint tells content and order, not the final newline or later rows",
-          "[data][unit]") {
+TEST_CASE("Triples: the fingerprint tells content and order, not the final newline or later rows", "[data][unit]") {
   const std::string other = R"({"image": "b.png", "long": "x"})";
   const std::string now = Written(kGood + "\n" + other).open()->fingerprint();
   REQUIRE(Written(kGood + "\n\n" + other + "\n").open()->fingerprint() == now);

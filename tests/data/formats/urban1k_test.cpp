@@ -24,7 +24,8 @@ TEST_CASE("Urban1k: names are paired, in the order of numbers and then of words"
   test::write_text(folder / "image/9.png", "a second one");
   test::write_text(folder / "caption/b.txt", "\xFF");
   const auto source = open(folder.path());
-  REQUIRE(test::verdicts_of(*source) == std::vector<std::string>{"1: two pictures have that name: 9.jpg, 9.png", "good", "3: caption/b.txt is not UTF-8", "good"});
+  REQUIRE(test::verdicts_of(*source) == std::vector<std::string>{"1: two pictures have that name: 9.jpg, 9.png", "good",
+                                                                 "3: caption/b.txt is not UTF-8", "good"});
   const PairRow row = source->row(1);
   REQUIRE(row.long_captions == std::vector<std::string>{"caption 10"});
   REQUIRE(row.image == "image/10.jpg");

@@ -23,10 +23,16 @@ std::string verdict_of_sample(const std::vector<test::TarEntry>& members) {
 }  // namespace
 
 TEST_CASE("Webdataset: a sample is a picture with its captions, as texts or JSON", "[formats][unit]") {
-  const test::DataFile shard("s.tar", tar_of({{"a/0.jpg", "JPG"}, {"a/0.txt", "long\n"}, {"a/0.short.txt", "short"},
-                                              {"1.PNG", "PNG"}, {"1.json", R"({"long": ["x", "y"], "short": "z"})"},
-                                              {"2.webp", "WEBP"}, {"2.json", R"({"caption": "c", "width": 3})"},
-                                              {"3.json", "{NaN"}, {"3.jpeg", "JPEG"}, {"3.txt", "the text wins"}}));
+  const test::DataFile shard("s.tar", tar_of({{"a/0.jpg", "JPG"},
+                                              {"a/0.txt", "long\n"},
+                                              {"a/0.short.txt", "short"},
+                                              {"1.PNG", "PNG"},
+                                              {"1.json", R"({"long": ["x", "y"], "short": "z"})"},
+                                              {"2.webp", "WEBP"},
+                                              {"2.json", R"({"caption": "c", "width": 3})"},
+                                              {"3.json", "{NaN"},
+                                              {"3.jpeg", "JPEG"},
+                                              {"3.txt", "the text wins"}}));
   const auto source = open(shard);
   REQUIRE(source->rows() == 4);
   REQUIRE(source->bad_rows().empty());
@@ -46,23 +52,30 @@ TEST_CASE("Webdataset: a sample is a picture with its captions, as texts or JSON
 
 TEST_CASE("Webdataset: a sample that cannot be used says why", "[formats][unit]") {
   REQUIRE(verdict_of_sample({{"0.jpg", "x"}, {"0.txt", "y"}}) == "good");
-  REQUIRE(verdict_of_sample({{"0.txt", "y"}}).starts_with("1: no picture among its members (.txt); the members of a sample must follow"));
-  REQUIRE(verdict_of_sample({{"0.1.jpg", "x"}, {"0.1.txt", "y"}}).starts_with("1: no picture among its members (.1.jpg, .1.txt); a key ends at the first dot"));
+  REQUIRE(verdict_of_sample({{"0.txt", "y"}})
+              .starts_with("1: no picture among the members of '0' (.txt); the members of a sample must follow"));
+  REQUIRE(verdict_of_sample({{"0.1.jpg", "x"}, {"0.1.txt", "y"}})
+              .starts_with("1: no picture among the members of '0' (.1.jpg, .1.txt); a key ends at the first dot"));
   REQUIRE(verdict_of_sample({{"0.jpg", "x"}}).starts_with("1: no long caption: neither 0.txt nor 0.json"));
   REQUIRE(verdict_of_sample({{"0.jpg", ""}, {"0.txt", "y"}}) == "1: 0.jpg is empty");
   REQUIRE(verdict_of_sample({{"0.jpg", "x"}, {"0.txt", "\n"}}) == "1: a long caption is empty");
   REQUIRE(verdict_of_sample({{"0.jpg", "x"}, {"0.txt", "\xFF."}}) == "1: a long caption is not UTF-8");
   REQUIRE(verdict_of_sample({{"0.jpg", "x"}, {"0.json", "[]"}}).starts_with("1: must be an object"));
-  REQUIRE(verdict_of_sample({{"0.jpg", "x"}, {"0.json", R"({"long": "a", "long": "b"})"}}).find("duplicate key 'long'") != std::string::npos);
+  REQUIRE(
+      verdict_of_sample({{"0.jpg", "x"}, {"0.json", R"({"long": "a", "long": "b"})"}}).find("duplicate key 'long'") !=
+      std::string::npos);
   REQUIRE(verdict_of_sample({{"0.jpg", "x"}, {"0.jpg", "x"}, {"0.txt", "y"}}) == "1: two members are called 0.jpg");
   REQUIRE(verdict_of_sample({{"0.jpg", "x"}, {"._0.txt", "y"}, {"__index__", "z"}, {"0.txt", "y"}}) == "good");
 }
 
-TEST_CASE("Webdataset: a shard that cannot be read to its end, or has nothing usable, is refused by name", "[formats][unit]") {
+TEST_CASE("Webdataset: a shard that cannot be read to its end, or has nothing usable, is refused by name",
+          "[formats][unit]") {
   const std::string good = tar_of({{"0.jpg", "x"}, {"0.txt", "y"}, {"1.jpg", "x"}, {"1.txt", "y"}});
-  REQUIRE_THROWS_WITH(open(test::DataFile("s.tar", good.substr(0, 3000))), ContainsSubstring("s.tar: the archive is cut off"));
-  REQUIRE_THROWS_WITH(open(test::DataFile("s.tar", tar_of({{"0.jpg", "x"}, {"1.jpg", "x"}}))),
-                      ContainsSubstring("s.tar: not one of its 2 samples can be used; the first is '0': no long caption"));
+  REQUIRE_THROWS_WITH(open(test::DataFile("s.tar", good.substr(0, 3000))),
+                      ContainsSubstring("s.tar: the archive is cut off"));
+  REQUIRE_THROWS_WITH(
+      open(test::DataFile("s.tar", tar_of({{"0.jpg", "x"}, {"1.jpg", "x"}}))),
+      ContainsSubstring("s.tar: not one of its 2 samples can be used; the first is '0': no long caption"));
   REQUIRE_THROWS_WITH(open(test::DataFile("s.tar", tar_of({{"README", "x"}}))), ContainsSubstring("holds no sample"));
   REQUIRE_THROWS_WITH(open(test::DataFile("s.tar", "")), ContainsSubstring("holds no sample"));
   REQUIRE_THROWS_WITH(open(test::DataFile("s.tar", "\x1F\x8B rest")), ContainsSubstring("run gunzip"));
@@ -71,14 +84,16 @@ TEST_CASE("Webdataset: a shard that cannot be read to its end, or has nothing us
 TEST_CASE("Webdataset: shards of a pattern are one source, and skip and limit go across them", "[formats][unit]") {
   const test::TemporaryFolder folder;
   for (const std::string shard : {"0", "1", "2"}) {
-    test::write_text(folder / ("s-" + shard + ".tar"),
-                     tar_of({{"a.jpg", "p" + shard}, {"a.txt", shard + "a"}, {"b.jpg", "q" + shard}, {"b.txt", shard + "b"}}));
+    test::write_text(
+        folder / ("s-" + shard + ".tar"),
+        tar_of({{"a.jpg", "p" + shard}, {"a.txt", shard + "a"}, {"b.jpg", "q" + shard}, {"b.txt", shard + "b"}}));
   }
   const auto captions = [&](SourceConfig config) {
     config.format = SourceFormat::kWebdataset;
     const auto source = build_source(config);
     std::string all;
-    for (int64_t i = 0; i < source->rows(); ++i) all += source->row(i).long_captions[0] + source->read_picture(source->row(i)) + " ";
+    for (int64_t i = 0; i < source->rows(); ++i)
+      all += source->row(i).long_captions[0] + source->read_picture(source->row(i)) + " ";
     return all;
   };
   REQUIRE(captions({.path = folder / "s-{0..2}.tar"}) == "0ap0 0bq0 1ap1 1bq1 2ap2 2bq2 ");
