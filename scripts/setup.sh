@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 usage() {
   cat <<'TEXT'
-usage: scripts/setup.sh [--cpu | --full-wheel]
+usage: scripts/setup.sh [--cpu | --full-wheel] [--fuzz]
 
 Installs what is missing, and nothing else:
   Debian/Ubuntu packages  as root or with sudo
@@ -14,6 +14,7 @@ Installs what is missing, and nothing else:
                           without nvcc:        the part of the wheel that C++ on a CPU needs, in .venv-cpu (1.3 GB)
   --cpu         .venv-cpu even where nvcc is found
   --full-wheel  .venv even without nvcc: for torchrun and the Python tests
+  --fuzz        also clang, for scripts/fuzz.sh
 Environment:
   TORCH_DIR  an existing LibTorch (the folder that holds include/ and lib/); then none is installed
   PYTHON     the Python (3.10 or newer) that makes the virtual environment; default python3
@@ -30,10 +31,12 @@ readonly kFullWheel=("torch==$kTorch" numpy pytest==9.2.0 transformers==5.24.0 s
 readonly kCpuWheels=("torch==$kTorch" nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85)
 
 kind=auto
+fuzz=()
 for argument in "$@"; do
   case "$argument" in
     --cpu) kind=cpu ;;
     --full-wheel) kind=full ;;
+    --fuzz) fuzz=(clang) ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; fail "unknown argument '$argument'" ;;
   esac
@@ -41,7 +44,8 @@ done
 
 packages=(g++ cmake ninja-build ccache pkg-config python3-venv
   libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev libyaml-cpp-dev libspdlog-dev libfmt-dev
-  nlohmann-json3-dev catch2 libcli11-dev libicu-dev libjpeg62-turbo-dev libpng-dev libtiff-dev libwebp-dev libssl-dev libbenchmark-dev)
+  nlohmann-json3-dev catch2 libcli11-dev libicu-dev libjpeg62-turbo-dev libpng-dev libtiff-dev libwebp-dev libssl-dev libbenchmark-dev
+  "${fuzz[@]}")
 
 install_packages() {
   if ! command -v dpkg-query >/dev/null; then
