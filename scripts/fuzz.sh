@@ -11,7 +11,7 @@ usage: scripts/fuzz.sh [SECONDS [TARGET...]]
 Runs each target for SECONDS (default 60), all of them or those named (image, json, tokenizer, ...).
 A finding ends it with exit code 1; the input lies in build-fuzz/findings and is run again by
   build-fuzz/bin/TARGET_fuzz FILE
-Needs clang and its libFuzzer: apt-get install clang (scripts/setup.sh --fuzz installs it).
+Needs clang and its libFuzzer: apt-get install clang libclang-rt-dev (scripts/setup.sh --fuzz installs it).
 TEXT
 }
 
@@ -19,7 +19,7 @@ case "${1:-}" in -h | --help) usage; exit 0 ;; esac
 seconds=${1:-60}
 [[ $seconds =~ ^[0-9]+$ ]] || { usage >&2; exit 2; }
 shift || true
-command -v clang++ >/dev/null || { echo "fuzz: error: clang++ is missing: apt-get install clang (or scripts/setup.sh --fuzz)" >&2; exit 1; }
+command -v clang++ >/dev/null || { echo "fuzz: error: clang++ is missing: apt-get install clang libclang-rt-dev (or scripts/setup.sh --fuzz)" >&2; exit 1; }
 
 cmake -S . -B build-fuzz -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER=clang++ \
   -DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DLONGCLIP_FUZZ=ON -DLONGCLIP_WERROR=OFF >/dev/null

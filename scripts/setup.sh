@@ -36,7 +36,7 @@ for argument in "$@"; do
   case "$argument" in
     --cpu) kind=cpu ;;
     --full-wheel) kind=full ;;
-    --fuzz) fuzz=(clang) ;;
+    --fuzz) fuzz=(clang libclang-rt-dev) ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; fail "unknown argument '$argument'" ;;
   esac
