@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 usage() {
   cat <<'TEXT'
-usage: scripts/setup.sh [--cpu | --full-wheel] [--test-packages] [--bench-packages]
+usage: scripts/setup.sh [--cpu | --full-wheel] [--test-packages] [--bench-packages] [--fuzz]
 
 Installs what is missing, and nothing else:
   Debian/Ubuntu packages  as root or with sudo
@@ -16,6 +16,7 @@ Installs what is missing, and nothing else:
   --full-wheel  .venv even without nvcc: for torchrun and the Python tests
   --test-packages  also what only tests use: Slurm, Open MPI, iproute2
   --bench-packages  also what scripts/bench_data.sh compares with: torchvision, into .venv
+  --fuzz        also clang, for scripts/fuzz.sh
 Environment:
   TORCH_DIR  an existing LibTorch (the folder that holds include/ and lib/); then none is installed
   PYTHON     the Python (3.10 or newer) that makes the virtual environment; default python3
@@ -35,12 +36,14 @@ readonly kCpuWheels=("torch==$kTorch" nvidia-cuda-runtime==13.0.96 nvidia-cuda-c
 kind=auto
 with_test_packages=no
 with_bench_packages=no
+fuzz=()
 for argument in "$@"; do
   case "$argument" in
     --cpu) kind=cpu ;;
     --full-wheel) kind=full ;;
     --test-packages) with_test_packages=yes ;;
     --bench-packages) with_bench_packages=yes ;;
+    --fuzz) fuzz=(clang libclang-rt-dev) ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; fail "unknown argument '$argument'" ;;
   esac
@@ -48,7 +51,8 @@ done
 
 packages=(g++ cmake ninja-build ccache pkg-config python3-venv
   libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev libyaml-cpp-dev libspdlog-dev libfmt-dev
-  nlohmann-json3-dev catch2 libcli11-dev libicu-dev libjpeg62-turbo-dev libpng-dev libtiff-dev libwebp-dev zlib1g-dev libssl-dev libbenchmark-dev)
+  nlohmann-json3-dev catch2 libcli11-dev libicu-dev libjpeg62-turbo-dev libpng-dev libtiff-dev libwebp-dev zlib1g-dev libssl-dev libbenchmark-dev
+  "${fuzz[@]}")
 # Tests that miss these say so and are skipped.
 readonly test_packages=(slurmctld slurmd slurm-client munge openmpi-bin iproute2)
 

@@ -103,7 +103,7 @@ TEST_CASE("inspect: what is not known is refused with what would be", "[e2e]") {
   const TemporaryFolder folder;
   write_text(folder / "notes", "just words");
   write_text(folder / "empty/file", "");
-  for (const auto& [arguments, says] : {std::pair{"notes", "pictures (JPEG, PNG)"},
+  for (const auto& [arguments, says] : {std::pair{"notes", "pictures, experiments (.yaml)"},
                                         {"empty", "model.json"},
                                         {"gone.pt", "no such file"},
                                         {"notes.jpg", "no such file"}}) {

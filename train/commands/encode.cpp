@@ -76,7 +76,7 @@ void add_encode_command(CLI::App& app, Run& run) {
   add_model_options(*command, options->model);
   command->add_option(
       "--images", options->images,
-      "Pictures (JPEG, PNG): files, folders, patterns in quotes, or lists (.txt: one path a line; .jsonl: "
+      "Pictures: files, folders, patterns in quotes, or lists (.txt: one path a line; .jsonl: "
       "{\"image\": path}); paths in a list are relative to the list");
   command->add_option("--texts", options->texts, "Texts: every line of a file is one; .jsonl: {\"text\": ...} a line");
   command

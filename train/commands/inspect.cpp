@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "image/decode.h"
 #include "model/clip_file.h"
 #include "train/commands/commands.h"
 
@@ -38,18 +39,16 @@ Kind kind_of_file(const fs::path& path) {
   for (const char* known : {".safetensors", ".pt", ".pth", ".bin", ".ckpt"}) {
     if (extension == known) return Kind::kTensors;
   }
-  for (const char* known : {".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff"}) {
-    if (extension == known) return Kind::kPicture;
-  }
-  std::array<char, 9> bytes{};
+  if (is_picture_ending(extension)) return Kind::kPicture;
+  std::array<char, 16> bytes{};
   std::ifstream(path, std::ios::binary).read(bytes.data(), bytes.size());
   const std::string_view start(bytes.data(), bytes.size());
-  if (start.starts_with("\xFF\xD8\xFF") || start.starts_with("\x89PNG")) return Kind::kPicture;
+  if (is_picture_start({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()})) return Kind::kPicture;
   const bool is_tensors = start.starts_with("PK") || start.starts_with('\x80') || start[8] == '{';
   require<InputError>(
       is_tensors,
       "{}: not recognised. Known are tensor files (.safetensors, .pt), checkpoint folders, run folders, "
-      "pictures (JPEG, PNG), experiments (.yaml), shards (.tar) and data sets (FORMAT:PATH)",
+      "pictures, experiments (.yaml), shards (.tar) and data sets (FORMAT:PATH)",
       path.string());
   return Kind::kTensors;
 }

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/signals.h"
 #include "base/utf8.h"
+#include "image/decode.h"
 
 namespace longclip {
 namespace fs = std::filesystem;
@@ -32,11 +33,11 @@ void append_folder(const std::string& folder, std::vector<ListItem>& pictures) {
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string extension = lower_extension(entry.path());
-    const bool is_picture = extension == ".jpg" || extension == ".jpeg" || extension == ".png";
+    const bool is_picture = is_picture_ending(extension);
     const bool is_hidden = entry.path().filename().string().starts_with('.');
     if (is_picture && !is_hidden && entry.is_regular_file()) names.push_back(entry.path().string());
   }
-  require<DataError>(!names.empty(), "{}: the folder holds no .jpg, .jpeg or .png file", folder);
+  require<DataError>(!names.empty(), "{}: the folder holds no picture (.jpg, .png, .gif, .webp, .bmp, .ppm, .tif, ...)", folder);
   std::ranges::sort(names);
   for (const std::string& name : names) pictures.push_back({name, ""});
 }
