@@ -23,10 +23,7 @@ BadRow parse_bad_row(const std::string& line, const std::string& where) {
   return row;
 }
 
-std::string line_of(const BadRow& row) {
-  return to_json_line(Json{{"source", row.source}, {"line", row.line}, {"image", row.image}, {"reason", row.reason}}) +
-         "\n";
-}
+std::string line_of(const BadRow& row) { return to_json_line(to_json(row)) + "\n"; }
 
 }  // namespace
 

@@ -100,9 +100,7 @@ Json to_json(const PrepareReport& report) {
                {"pairs_per_step", report.pairs_per_step},
                {"steps_per_epoch", report.steps_per_epoch},
                {"bad_samples", Json::array()}};
-  for (const BadRow& row : report.bad) {
-    json["bad_samples"].push_back({{"source", row.source}, {"line", row.line}, {"image", row.image}, {"reason", row.reason}});
-  }
+  for (const BadRow& row : report.bad) json["bad_samples"].push_back(to_json(row));
   return json;
 }
 

@@ -11,7 +11,6 @@
 #include <future>
 #include <initializer_list>
 #include <optional>
-#include <thread>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -86,7 +85,6 @@ void LaunchRun::start_ranks() {
   kill_at_.reset();
   killed_ = false;
   const int64_t num_ranks = plan_.node.num_ranks;
-  const auto cores = static_cast<int64_t>(std::thread::hardware_concurrency());
   std::map<std::string, std::string> variables{
       {"WORLD_SIZE", std::to_string(board_.world_size())},
       {"LOCAL_WORLD_SIZE", std::to_string(num_ranks)},
@@ -98,9 +96,6 @@ void LaunchRun::start_ranks() {
       {"TORCHELASTIC_RESTART_COUNT", std::to_string(attempt_)},
       {"TORCHELASTIC_MAX_RESTARTS", std::to_string(board_.max_restarts())},
   };
-  if (std::getenv("OMP_NUM_THREADS") == nullptr) {
-    variables["OMP_NUM_THREADS"] = std::to_string(std::max<int64_t>(1, cores / num_ranks));
-  }
   std::vector<std::string> arguments{"train"};
   arguments.insert(arguments.end(), plan_.train_options.begin(), plan_.train_options.end());
   for (int64_t local = 0; local < num_ranks; ++local) {

@@ -23,7 +23,7 @@ RunSaver::RunSaver(std::filesystem::path run_dir, const CheckpointConfig& config
       config_(config),
       content_(std::move(content)),
       saved_step_(saved_step),
-      saved_seconds_(monotonic_seconds()),
+      saved_seconds_(content_.clock_seconds()),
       writer_(run_dir_, config_, content_.checkpoint()) {}
 
 SaveVerdict RunSaver::verdict(int64_t step) {
@@ -38,7 +38,7 @@ SaveVerdict RunSaver::verdict(int64_t step) {
 }
 
 bool RunSaver::due(int64_t step) const {
-  const double now = monotonic_seconds();
+  const double now = content_.clock_seconds();
   if (config_.every_steps > 0 && step % config_.every_steps == 0) return true;
   if (retry_seconds_) return now >= *retry_seconds_;
   return config_.every_minutes > 0 && now - saved_seconds_ >= 60.0 * static_cast<double>(config_.every_minutes);
@@ -54,7 +54,7 @@ void RunSaver::save() {
     log_warning("the checkpoint of step {} waited {:.1f} s, because the one before was still being written", checkpoint.state.step, waited);
   }
   saved_step_ = checkpoint.state.step;
-  saved_seconds_ = began;
+  saved_seconds_ = content_.clock_seconds();
   retry_seconds_.reset();
   writer_.start(std::move(checkpoint));
   copying_ = true;
@@ -77,7 +77,7 @@ void RunSaver::note(const std::optional<WriteFailure>& failure) {
     failure_ = describe(*failure);
     return;
   }
-  retry_seconds_ = monotonic_seconds() + static_cast<double>(config_.retry_seconds);
+  retry_seconds_ = content_.clock_seconds() + static_cast<double>(config_.retry_seconds);
   log_error("{}; it is tried again after {} s (checkpoint.retry_seconds)", describe(*failure), config_.retry_seconds);
 }
 

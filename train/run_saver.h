@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/append_file.h"
+#include "base/progress.h"
 #include "checkpoint/checkpoint_writer.h"
 
 namespace longclip {
@@ -20,6 +21,7 @@ class RunSaver {
   struct Content {
     std::function<Checkpoint()> checkpoint;  ///< of the moment of the call, with references to the live tensors
     std::vector<AppendFile*> files;          ///< the other files of the run, which hold back what a full disk does not take
+    std::function<double()> clock_seconds = monotonic_seconds;  ///< decides what is due by time
   };
   /// `saved_step`: of the checkpoint that the run continues from, or -1. REQUIRES: the files outlive it.
   RunSaver(std::filesystem::path run_dir, const CheckpointConfig& config, Content content, int64_t saved_step);

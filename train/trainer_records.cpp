@@ -107,7 +107,8 @@ void Trainer::log_row_ids(const PairBatch& batch) {
   const at::Tensor all_G2 = comm_.all_gather_rows(mine_B2.to(device_)).cpu();
   if (!logs_) return;
   Json rows = Json::array();
-  for (int64_t i = 0; i < all_G2.size(0); ++i) rows.push_back({all_G2[i][0].item<int64_t>(), all_G2[i][1].item<int64_t>()});
+  const auto* all = all_G2.const_data_ptr<int64_t>();
+  for (int64_t i = 0; i < all_G2.numel(); i += 2) rows.push_back({all[i], all[i + 1]});
   logs_->write_row_ids({{"step", state_.step}, {"rows", std::move(rows)}});
 }
 

@@ -3,8 +3,8 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
-#include <thread>
 
+#include "base/cores.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/progress.h"
@@ -79,8 +79,7 @@ at::Device choose_device(DeviceChoice choice, int64_t local_rank) {
 }
 
 int64_t choose_workers(const std::optional<int64_t>& workers, const Communicator& comm) {
-  if (workers) return *workers;
-  return std::max<int64_t>(1, static_cast<int64_t>(std::thread::hardware_concurrency()) / comm.local_world_size());
+  return workers.value_or(cores_for_each(comm.local_world_size()));
 }
 
 Clip load_initial_model(const ModelConfig& config) {
@@ -99,7 +98,7 @@ Trainer::Trainer(RunConfig config, const ResumeChoice& resume, Communicator& com
 Trainer::Trainer(RunConfig config, const std::optional<Checkpoint>& checkpoint, Communicator& comm, at::Device device)
     : config_(std::move(config)), comm_(comm), device_(device), model_(placed_model(config_, checkpoint, device)),
       loader_watch_({.workers = choose_workers(config_.data.workers, comm_),
-                     .cores = choose_workers({}, comm_),
+                     .cores = cores_for_each(comm_.local_world_size()),
                      .crop_cache = config_.data.crop_cache == CropCaching::kOn}) {
   dataset_ = std::make_unique<PairDataset>(config_.data, dataset_options(config_, model_.architecture()));
   dataset_->order().pairs_per_rank(comm_.world_size());  // refuses ranks that do not divide a step before any file is written

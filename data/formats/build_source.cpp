@@ -60,6 +60,13 @@ SourcePart open_part(const fs::path& file, RowFormat& format, const SourceConfig
   return {file.string(), std::move(mapped), std::move(index), identity_of(plain)};
 }
 
+void refuse_compressed_shard(const fs::path& shard) {
+  require<InputError>(!is_gzip(shard),
+                      "{0}: is compressed, so its pictures cannot be read in any order; run gunzip {0} (pictures "
+                      "are compressed already, so it hardly grows)",
+                      shard.string());
+}
+
 /// A shard in which nothing can be used is not what it was taken for.
 void check_shard(const SourcePart& shard) {
   const auto bad = shard.index.bad_rows().size();

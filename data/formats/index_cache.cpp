@@ -124,12 +124,6 @@ void unpack(const fs::path& file, const fs::path& to) {
   require<std::runtime_error>(out.good(), "{}: cannot be written (disk full?)", to.string());
 }
 
-bool is_gzip(const fs::path& file) {
-  std::array<char, 2> start{};
-  std::ifstream(file, std::ios::binary).read(start.data(), start.size());
-  return start[0] == '\x1F' && start[1] == '\x8B';
-}
-
 /// Unpacked copies of earlier states of the same file.
 void remove_outdated(const fs::path& folder, const std::string& prefix, const fs::path& kept) {
   std::error_code ignored;
@@ -140,6 +134,12 @@ void remove_outdated(const fs::path& folder, const std::string& prefix, const fs
 }
 
 }  // namespace
+
+bool is_gzip(const fs::path& file) {
+  std::array<char, 2> start{};
+  std::ifstream(file, std::ios::binary).read(start.data(), start.size());
+  return start[0] == '\x1F' && start[1] == '\x8B';
+}
 
 fs::path default_cache_dir() {
   const char* cache = std::getenv("XDG_CACHE_HOME");

@@ -11,6 +11,9 @@ namespace longclip {
 /// $XDG_CACHE_HOME/longclip or ~/.cache/longclip; empty (no cache) where neither variable is set.
 std::filesystem::path default_cache_dir();
 
+/// Told by the first bytes.
+bool is_gzip(const std::filesystem::path& file);
+
 /// Throws DataError naming the file.
 FileIdentity identity_of(const std::filesystem::path& file);
 

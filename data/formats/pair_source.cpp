@@ -13,6 +13,10 @@ constexpr uint64_t kMaxPictureBytes = uint64_t{1} << 30;
 
 }  // namespace
 
+Json to_json(const BadRow& row) {
+  return {{"source", row.source}, {"line", row.line}, {"image", row.image}, {"reason", row.reason}};
+}
+
 BadRowError::BadRowError(BadRow bad)
     : DataError(fmt::format("{}:{}: {}", bad.source, bad.line, bad.reason)), row(std::move(bad)) {}
 

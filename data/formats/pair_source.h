@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/source_config.h"
 
 namespace longclip {
@@ -33,6 +34,9 @@ struct BadRow {
   std::string reason;
   bool operator==(const BadRow&) const = default;
 };
+
+/// {"source", "line", "image", "reason"}: a line of bad_samples.jsonl and of reports.
+Json to_json(const BadRow& row);
 
 /// Thrown for one bad row; what() is "SOURCE:LINE: REASON".
 struct BadRowError : DataError {

@@ -5,9 +5,9 @@
 
 #include "base/file.h"
 #include "base/utf8.h"
-#include "data/formats/picture_names.h"
 #include "data/formats/row_text.h"
 #include "data/formats/triples.h"
+#include "image/picture_names.h"
 
 namespace longclip {
 namespace fs = std::filesystem;

@@ -1,14 +1,12 @@
 // data/formats/webdataset.cpp -- grouping members into samples, and what a sample says.
 #include "data/formats/webdataset.h"
 
-#include <array>
-#include <fstream>
 #include <map>
 #include <optional>
 
-#include "data/formats/picture_names.h"
 #include "data/formats/row_text.h"
 #include "data/formats/tar_reader.h"
+#include "image/picture_names.h"
 
 namespace longclip {
 namespace {
@@ -127,16 +125,6 @@ void Webdataset::parse(std::string_view bytes, PairRow& row) const {
   if (const auto* text = find("short.txt")) row.short_captions = {caption_in(*text, "short")};
   row.image = members.picture_name;
   row.packed_picture = {reinterpret_cast<const uint8_t*>(picture.data()), picture.size()};
-}
-
-void refuse_compressed_shard(const std::filesystem::path& shard) {
-  std::array<char, 2> start{};
-  std::ifstream(shard, std::ios::binary).read(start.data(), start.size());
-  const bool is_gzip = start[0] == '\x1F' && start[1] == '\x8B';
-  require<InputError>(!is_gzip,
-                      "{0}: is compressed, so its pictures cannot be read in any order; run gunzip {0} (pictures "
-                      "are compressed already, so it hardly grows)",
-                      shard.string());
 }
 
 }  // namespace longclip

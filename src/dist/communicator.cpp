@@ -175,12 +175,6 @@ at::Tensor Communicator::reduce_scatter_rows(const at::Tensor& rows) {
   return mine;
 }
 
-void Communicator::all_reduce_sum(at::Tensor& tensor) {
-  if (!state_->group) return;
-  std::vector<at::Tensor> tensors{tensor};
-  run("all-reduce", [&] { return state_->group->allreduce(tensors); });
-}
-
 int64_t Communicator::all_reduce_max(int64_t value) {
   if (!state_->group) return value;
   std::vector<at::Tensor> tensors{at::tensor({value}, at::kLong).to(state_->device)};

@@ -39,8 +39,6 @@ class Communicator {
   at::Tensor all_gather_rows(const at::Tensor& rows);
   /// [world_size * B, ...] of each rank -> this rank's B rows of the sum over ranks.
   at::Tensor reduce_scatter_rows(const at::Tensor& rows);
-  /// Sum over ranks, in place.
-  void all_reduce_sum(at::Tensor& tensor);
   /// The largest value of all ranks.
   int64_t all_reduce_max(int64_t value);
   /// The numbers of each rank, in rank order.

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-
 namespace longclip {
 
 struct GradReducer::State {

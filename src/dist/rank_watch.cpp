@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -200,6 +199,7 @@ RankWatch::~RankWatch() {
   const auto sent = [&] { return state_->said_farewell.has_value() || !state_->store_error.empty() || state_->lost.has_value(); };
   const bool answered = state_->changed.wait_for(lock, 2 * state_->interval + Seconds(1), sent);
   state_->counting = true;
+  state_->changed.notify_all();
   const auto heard = [&] { return state_->num_farewells >= state_->options.world_size - (state_->lost ? 1 : 0); };
   if (state_->lost || state_->farewell != kDone) state_->changed.wait_for(lock, state_->time_to_read(), heard);
   state_->stop = true;

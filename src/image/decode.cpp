@@ -106,12 +106,6 @@ bool is_picture_start(std::span<const uint8_t> start) {
   return format != nullptr && format->decode != nullptr;
 }
 
-bool is_picture_ending(std::string_view ending) {
-  constexpr std::string_view kEndings[] = {".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".pbm",
-                                           ".pgm", ".ppm",  ".pnm", ".pfm", ".tif",  ".tiff"};
-  return std::ranges::find(kEndings, ending) != std::end(kEndings);
-}
-
 void require_allowed_size(uint64_t width, uint64_t height, const std::string& where, const DecodeOptions& options) {
   require<DataError>(width > 0 && height > 0, "{}: a picture of {} x {} pixels", where, width, height);
   require<DataError>(width <= options.max_pixels / height, "{}: {} x {} pixels are more than the limit of {}", where, width,

@@ -39,8 +39,6 @@ Picture decode_picture(std::span<const uint8_t> file, const std::string& where, 
 
 /// True for the beginning (12 bytes are enough) of a file in a format that decode_picture() reads.
 bool is_picture_start(std::span<const uint8_t> start);
-/// True for ".jpg", ".png", ... in small letters: the endings by which a folder's pictures are found.
-bool is_picture_ending(std::string_view ending);
 
 /// For the decoders, before they take memory: throws DataError for a picture without pixels and for too many pixels.
 void require_allowed_size(uint64_t width, uint64_t height, const std::string& where, const DecodeOptions& options);

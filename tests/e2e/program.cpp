@@ -1,10 +1,6 @@
 // tests/e2e/program.cpp -- see tests/e2e/program.h
 #include "program.h"
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <stdexcept>
 #include <string_view>
 
@@ -94,22 +90,6 @@ void write_experiment(const fs::path& folder) {
                  "  pairs_per_step: 4\n"
                  "schedule: {steps: 2, warmup_steps: 1}\n"
                  "precision: {compute: fp32}\n");
-}
-
-int64_t free_port() {
-  static int64_t next = 10000 + getpid() % 10000;
-  for (int tries = 0; tries < 1000; ++tries) {
-    const int64_t port = next = next == 19999 ? 10000 : next + 1;
-    const int listener = socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_ANY);
-    address.sin_port = htons(static_cast<uint16_t>(port));
-    const bool bound = listener >= 0 && bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-    if (listener >= 0) close(listener);
-    if (bound) return port;
-  }
-  throw std::runtime_error("no free TCP port");
 }
 
 Json case_values(const std::string& name) {

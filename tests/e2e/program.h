@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/json.h"
+#include "support/free_port.h"
 #include "support/reference_data.h"
 
 namespace longclip::test {
@@ -26,9 +27,6 @@ void write_experiment(const std::filesystem::path& folder);
 /// 2 x 2 pixels of one colour.
 void write_red_png(const std::filesystem::path& file);
 void write_blue_png(const std::filesystem::path& file);
-
-/// A TCP port that nobody listened on a moment ago, not from the range that outgoing connections are given.
-int64_t free_port();
 
 /// `expected.values` of a case, named by its number and name; the folder is cases_dir() / name.
 Json case_values(const std::string& name);

@@ -17,7 +17,7 @@ class Run {
  public:
   explicit Run(CheckpointConfig config, int64_t saved_step = -1)
       : log_(folder_ / "metrics.jsonl"),
-        saver_(folder_.path(), config, {.checkpoint = [this] { return now(); }, .files = {&log_}}, saved_step) {
+        saver_(folder_.path(), config, {.checkpoint = [this] { return now(); }, .files = {&log_}, .clock_seconds = [this] { return seconds; }}, saved_step) {
     start_log("", LogLevel::kError);
   }
   SaveVerdict verdict_at(int64_t at) {
@@ -37,6 +37,7 @@ class Run {
   RunSaver& saver() { return saver_; }
   AppendFile& log() { return log_; }
   int64_t step = 0;
+  double seconds = 1000;  ///< what the clock shows
 
  private:
   Checkpoint now() const {
@@ -83,6 +84,36 @@ TEST_CASE("RunSaver: a checkpoint is due at multiples of every_steps", "[train][
   REQUIRE(run.verdict_at(3) == SaveVerdict::kNothing);
   Run never(every(0));
   REQUIRE(never.verdict_at(2) == SaveVerdict::kNothing);
+}
+
+TEST_CASE("RunSaver: a checkpoint is due every_minutes after the one before, whatever its step", "[train][unit]") {
+  CheckpointConfig config = every(0);
+  config.every_minutes = 2;
+  Run run(config);
+  run.seconds += 119;
+  REQUIRE(run.verdict_at(1) == SaveVerdict::kNothing);
+  run.seconds += 1;
+  REQUIRE(run.verdict_at(2) == SaveVerdict::kSave);
+  run.save();
+  REQUIRE(run.verdict_at(3) == SaveVerdict::kNothing);
+  run.seconds += 120;
+  REQUIRE(run.verdict_at(4) == SaveVerdict::kSave);
+}
+
+TEST_CASE("RunSaver: a failed checkpoint is tried again after retry_seconds", "[train][unit]") {
+  CheckpointConfig config = every(0);
+  config.retry_seconds = 60;
+  Run run(config);
+  run.verdict_at(5);
+  {
+    const test::FileSizeLimit full(1000);
+    run.save();
+    while (run.saver().saved_step() == 5) run.verdict_at(6);  // until the failure was noticed
+  }
+  run.seconds += 59;
+  REQUIRE(run.verdict_at(7) == SaveVerdict::kNothing);
+  run.seconds += 1;
+  REQUIRE(run.verdict_at(8) == SaveVerdict::kSave);
 }
 
 TEST_CASE("RunSaver: retry asks for a new checkpoint after a failed one", "[train][unit]") {

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "image/decode.h"
+#include "image/picture_names.h"
 #include "model/clip_file.h"
 #include "train/commands/commands.h"
 
@@ -33,13 +34,13 @@ Kind kind_of_folder(const fs::path& path) {
 
 /// A name that promises a kind is believed, so that a damaged file is called damaged; others go by their first bytes.
 Kind kind_of_file(const fs::path& path) {
-  const std::string extension = CLI::detail::to_lower(path.extension().string());
+  const std::string extension = lower_case(path.extension().string());
   if (extension == ".yaml" || extension == ".yml") return Kind::kExperiment;
   if (extension == ".tar") return Kind::kShard;
   for (const char* known : {".safetensors", ".pt", ".pth", ".bin", ".ckpt"}) {
     if (extension == known) return Kind::kTensors;
   }
-  if (is_picture_ending(extension)) return Kind::kPicture;
+  if (is_picture_name(path.filename().string())) return Kind::kPicture;
   std::array<char, 16> bytes{};
   std::ifstream(path, std::ios::binary).read(bytes.data(), bytes.size());
   const std::string_view start(bytes.data(), bytes.size());

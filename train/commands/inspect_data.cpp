@@ -24,10 +24,6 @@ Json json_of(const PairRow& row) {
           {"short", row.short_captions}};
 }
 
-Json json_of(const BadRow& row) {
-  return {{"source", row.source}, {"line", row.line}, {"image", row.image}, {"reason", row.reason}};
-}
-
 Json describe(const PairSource& source) {
   Json json = {{"kind", "data"},
                {"path", source.name()},
@@ -41,7 +37,7 @@ Json describe(const PairSource& source) {
     try {
       source.row(index);
     } catch (const BadRowError& error) {
-      json["bad_rows"].push_back(json_of(error.row));
+      json["bad_rows"].push_back(to_json(error.row));
     }
   }
   for (int64_t index = 0; index < source.rows() && std::ssize(json["first_rows"]) < kShownRows; ++index) {

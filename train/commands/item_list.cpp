@@ -12,7 +12,8 @@
 #include "base/json.h"
 #include "base/signals.h"
 #include "base/utf8.h"
-#include "image/decode.h"
+#include "data/formats/row_text.h"
+#include "image/picture_names.h"
 
 namespace longclip {
 namespace fs = std::filesystem;
@@ -21,21 +22,11 @@ namespace {
 
 constexpr size_t kMaxLineBytes = size_t{16} << 20;
 
-bool is_blank(const std::string& line) { return line.find_first_not_of(" \t\r\n\v\f") == std::string::npos; }
-
-std::string lower_extension(const fs::path& path) {
-  std::string extension = path.extension().string();
-  std::ranges::transform(extension, extension.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
-  return extension;
-}
-
 void append_folder(const std::string& folder, std::vector<ListItem>& pictures) {
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string extension = lower_extension(entry.path());
-    const bool is_picture = is_picture_ending(extension);
-    const bool is_hidden = entry.path().filename().string().starts_with('.');
-    if (is_picture && !is_hidden && entry.is_regular_file()) names.push_back(entry.path().string());
+    const std::string name = entry.path().filename().string();
+    if (is_picture_name(name) && !name.starts_with('.') && entry.is_regular_file()) names.push_back(entry.path().string());
   }
   require<DataError>(!names.empty(), "{}: the folder holds no picture (.jpg, .png, .gif, .webp, .bmp, .ppm, .tif, ...)", folder);
   std::ranges::sort(names);
@@ -62,7 +53,7 @@ void append_list(const fs::path& list, std::vector<ListItem>& pictures) {
 }  // namespace
 
 ListFormat ListFormat::of(const fs::path& file, const std::string& key) {
-  return {.key = key, .jsonl = lower_extension(file) == ".jsonl"};
+  return {.key = key, .jsonl = lower_case(fs::path(file).extension().string()) == ".jsonl"};
 }
 
 ListReader::ListReader(std::istream& stream, std::string name, ListFormat format)
@@ -111,7 +102,7 @@ std::vector<ListItem> read_list(const fs::path& file, const std::string& key) {
 std::vector<ListItem> find_pictures(const std::vector<std::string>& arguments) {
   std::vector<ListItem> pictures;
   for (const std::string& argument : arguments) {
-    const std::string extension = lower_extension(argument);
+    const std::string extension = lower_case(fs::path(argument).extension().string());
     if (fs::is_directory(argument)) {
       append_folder(argument, pictures);
     } else if (extension == ".txt" || extension == ".jsonl") {

@@ -1,9 +1,8 @@
 // train/commands/model_options.cpp -- see train/commands/model_options.h
 #include "train/commands/model_options.h"
 
-#include <algorithm>
-#include <thread>
 
+#include "base/cores.h"
 #include "base/log.h"
 #include "model/clip_file.h"
 #include "train/trainer.h"
@@ -34,10 +33,9 @@ Clip load_model(const ModelOptions& options) {
 }
 
 EncodeOptions encode_options(const ModelOptions& options) {
-  const auto cores = static_cast<int64_t>(std::max(1U, std::thread::hardware_concurrency()));
   EncodeOptions result;
   result.items_per_batch = options.batch;
-  result.workers = options.workers.value_or(cores);
+  result.workers = options.workers.value_or(cores_for_each());
   result.show_progress = true;
   result.forward.compute_dtype = options.precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat;
   return result;

@@ -4,10 +4,9 @@
 
 #include <CLI/CLI.hpp>
 
-#include <algorithm>
 #include <iostream>
-#include <thread>
 
+#include "base/cores.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -29,8 +28,7 @@ struct PrepareCommand {
 PrepareOptions options_of(const PrepareCommand& command, const RunConfig& config) {
   PrepareOptions options;
   options.seed = static_cast<uint64_t>(config.run.seed);
-  const auto cores = static_cast<int64_t>(std::max(1U, std::thread::hardware_concurrency()));
-  options.workers = command.workers.value_or(config.data.workers.value_or(cores));
+  options.workers = command.workers.value_or(config.data.workers.value_or(cores_for_each()));
   const bool is_given = command.size && command.context;
   if (!is_given && !config.model.init.empty() && std::filesystem::exists(config.model.init)) {
     const Architecture architecture = read_clip(config.model.init).architecture;

@@ -2,11 +2,10 @@
 #include <ATen/Parallel.h>
 #include <CLI/CLI.hpp>
 
-#include <algorithm>
 #include <cstdlib>
 #include <iostream>
-#include <thread>
 
+#include "base/cores.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/signals.h"
@@ -26,8 +25,7 @@ struct TrainOptions {
 /// Ranks on one machine share its cores: without this each would take all of them. OMP_NUM_THREADS wins.
 void share_cores(const LaunchInfo& launch) {
   if (launch.local_world_size == 1 || std::getenv("OMP_NUM_THREADS") != nullptr) return;
-  const auto cores = static_cast<int64_t>(std::thread::hardware_concurrency());
-  at::set_num_threads(static_cast<int>(std::max<int64_t>(1, cores / launch.local_world_size)));
+  at::set_num_threads(static_cast<int>(cores_for_each(launch.local_world_size)));
 }
 
 int train(const TrainOptions& options) {

@@ -5,11 +5,9 @@
 #include <functional>
 
 #include "dist/communicator.h"
+#include "support/free_port.h"
 
 namespace longclip::test {
-
-/// A TCP port of the loopback interface that nobody listened on a moment ago.
-int64_t free_port();
 
 /// Rank `rank` of `world_size` that meet at 127.0.0.1:`port`.
 LaunchInfo local_launch(int64_t rank, int64_t world_size, int64_t port);
