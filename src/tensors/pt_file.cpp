@@ -33,6 +33,7 @@ constexpr size_t kMaxVisits = 4'000'000;
 constexpr size_t kMaxNameLength = 1024;
 /// Tensors may share storages, so a small file can describe much; but not more than this many times its own size.
 constexpr uint64_t kMaxExpansion = 8;
+constexpr size_t kReleasedSize = size_t{1} << 20;  // pages of larger storages are let go of at once
 
 struct StorageType {
   std::string_view name;
@@ -52,7 +53,8 @@ constexpr std::array<StorageType, 10> kStorageTypes{{{"DoubleStorage", at::kDoub
 /// Walks the values of a pickle and makes a tensor of each that has a name.
 class TensorCollector {
  public:
-  explicit TensorCollector(const ZipArchive& archive) : archive_(archive), root_(archive.root()) {}
+  TensorCollector(const ZipArchive& archive, const TensorRequest& request)
+      : archive_(archive), root_(archive.root()), request_(request) {}
 
   TensorFile collect(const Pickle& pickle) {
     visit(pickle.root(), "", 0);
@@ -119,6 +121,7 @@ class TensorCollector {
 
   void add(const PickleValue& value, const std::string& name) {
     require<DataError>(is_valid_utf8(name), "{}: the name of a tensor is not UTF-8", archive_.path());
+    if (request_.wanted && !request_.wanted(name)) return;
     at::Tensor tensor = materialise(*value.tensor, name);
     require<DataError>(file_.tensors.emplace(name, std::move(tensor)).second, "{}: two tensors are named '{}'",
                        archive_.path(), name);
@@ -133,10 +136,12 @@ class TensorCollector {
     require<DataError>(bounded, "{}: tensor '{}' would make more than {} times the size of the file", archive_.path(),
                        name, kMaxExpansion);
     total_bytes_ += static_cast<uint64_t>(view.num_elements) * item_size;
+    if (!request_.values) return at::empty(view.sizes, at::TensorOptions(dtype).device(at::kMeta));
     const std::span<const uint8_t> bytes = storage_bytes(storage, item_size);
     at::Tensor tensor = at::empty(view.sizes, dtype);
     if (view.num_elements == 0) return tensor;
     copy_view(view, bytes.data(), item_size, static_cast<uint8_t*>(tensor.data_ptr()));
+    if (bytes.size() >= kReleasedSize) archive_.release_pages();
     return dtype == at::kBool ? tensor.view(at::kByte).ne(0) : tensor;  // bytes other than 0 and 1 are no valid bool
   }
 
@@ -179,6 +184,7 @@ class TensorCollector {
 
   const ZipArchive& archive_;
   std::string root_;
+  const TensorRequest& request_;
   TensorFile file_;
   std::map<std::string, std::span<const uint8_t>> storages_;  // read and verified once
   uint64_t total_bytes_ = 0;
@@ -276,7 +282,7 @@ class PickleWriter {
 
 }  // namespace
 
-TensorFile read_pt(const std::filesystem::path& path) {
+TensorFile read_pt(const std::filesystem::path& path, const TensorRequest& request) {
   check_is_zip(path);
   const ZipArchive archive(path);
   const std::string root = archive.root();
@@ -287,7 +293,7 @@ TensorFile read_pt(const std::filesystem::path& path) {
                        path.string());
   }
   const Pickle pickle(archive.read(root + "/data.pkl"), path.string());
-  TensorFile file = TensorCollector(archive).collect(pickle);
+  TensorFile file = TensorCollector(archive, request).collect(pickle);
   file.format = archive.contains(root + "/constants.pkl") ? "TorchScript" : "torch.save";
   return file;
 }

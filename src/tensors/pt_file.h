@@ -13,7 +13,8 @@ namespace longclip {
 /// Any strided view is read; views of one storage become separate tensors.
 /// Throws DataError "PATH: ..." for a damaged or hostile file, for big-endian data, for a tensor that an unknown class
 /// builds (by its name), and with a hint how to convert for files of PyTorch before 1.6.
-TensorFile read_pt(const std::filesystem::path& path);
+/// Memory: the wanted tensors, and of the file no more than the largest storage at a time.
+TensorFile read_pt(const std::filesystem::path& path, const TensorRequest& request = {});
 
 /// Writes a plain dict of tensors that torch.load(path, weights_only=True) reads. All or nothing; any device and
 /// strides.

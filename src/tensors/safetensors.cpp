@@ -26,6 +26,7 @@ static_assert(std::endian::native == std::endian::little, "tensor files are litt
 constexpr uint64_t kLengthSize = 8;
 constexpr uint64_t kMaxHeader = 100'000'000;  // as the reference library
 constexpr size_t kMaxDimensions = 64;
+constexpr uint64_t kReleasedSize = uint64_t{1} << 20;  // pages of larger tensors are let go of at once
 constexpr const char* kMetadata = "__metadata__";
 
 struct Type {
@@ -57,7 +58,7 @@ class Reader {
  public:
   explicit Reader(const std::filesystem::path& path) : path_(path.string()), file_(path) {}
 
-  TensorFile read() {
+  TensorFile read(const TensorRequest& request) {
     const Json header = read_header();
     TensorFile result{.tensors = {}, .metadata = {}, .format = "safetensors", .ignored = {}};
     std::vector<Entry> entries;
@@ -68,7 +69,11 @@ class Reader {
         entries.push_back(read_entry(name, value));
     }
     check_layout(entries);
-    for (const Entry& entry : entries) result.tensors.emplace(entry.name, copy(entry));
+    for (const Entry& entry : entries) {
+      if (request.wanted && !request.wanted(entry.name)) continue;
+      const auto on_meta = at::TensorOptions(entry.dtype).device(at::kMeta);
+      result.tensors.emplace(entry.name, request.values ? copy(entry) : at::empty(entry.sizes, on_meta));
+    }
     return result;
   }
 
@@ -166,6 +171,7 @@ class Reader {
   at::Tensor copy(const Entry& entry) const {
     at::Tensor tensor = at::empty(entry.sizes, entry.dtype);
     if (entry.end > entry.begin) std::memcpy(tensor.data_ptr(), data_.data() + entry.begin, entry.end - entry.begin);
+    if (entry.end - entry.begin >= kReleasedSize) file_.release_pages();
     return entry.dtype == at::kBool ? tensor.view(at::kByte).ne(0)
                                     : tensor;  // bytes other than 0 and 1 are no valid bool
   }
@@ -203,7 +209,9 @@ std::string make_header(const std::vector<NamedTensor>& sorted, const std::map<s
 
 }  // namespace
 
-TensorFile read_safetensors(const std::filesystem::path& path) { return Reader(path).read(); }
+TensorFile read_safetensors(const std::filesystem::path& path, const TensorRequest& request) {
+  return Reader(path).read(request);
+}
 
 void write_safetensors(const std::filesystem::path& path, const TensorMap& tensors,
                        const std::map<std::string, std::string>& metadata) {

@@ -10,7 +10,7 @@
 
 namespace longclip {
 
-TensorFile read_tensor_file(const std::filesystem::path& path) {
+TensorFile read_tensor_file(const std::filesystem::path& path, const TensorRequest& request) {
   bool is_pt = false;
   {
     const MappedFile file(path);
@@ -19,7 +19,7 @@ TensorFile read_tensor_file(const std::filesystem::path& path) {
     // "PK": a zip file. 0x80: a pickle, unless it is the length of a safetensors header, which '{' follows.
     is_pt = start.starts_with("PK") || (start.starts_with('\x80') && !(start.size() == 9 && start[8] == '{'));
   }
-  return is_pt ? read_pt(path) : read_safetensors(path);
+  return is_pt ? read_pt(path, request) : read_safetensors(path, request);
 }
 
 }  // namespace longclip
