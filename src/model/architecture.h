@@ -35,10 +35,10 @@ struct Architecture {
   int64_t patch_size = 16;   ///< pixels
   TowerSize vision;
   TowerSize text;
-  int64_t context_length = 77;    ///< L, text positions
+  int64_t context_length = 77;      ///< L, text positions
   int64_t vocabulary_size = 49408;  ///< V
-  int64_t eos_id = 49407;         ///< the end-of-text token, where the text feature is read
-  int64_t embed_dim = 512;        ///< E
+  int64_t eos_id = 49407;           ///< the end-of-text token, where the text feature is read
+  int64_t embed_dim = 512;          ///< E
   Activation activation = Activation::kQuickGelu;
   std::optional<Stretch> stretch = std::nullopt;
 
@@ -56,10 +56,10 @@ struct Architecture {
 /// A text encoder alone, as diffusion models have it: the text half of an Architecture.
 struct TextArchitecture {
   TowerSize tower;
-  int64_t context_length = 77;             ///< L, text positions
-  int64_t vocabulary_size = 49408;         ///< V
-  int64_t eos_id = 49407;                  ///< the end-of-text token, where the text feature is read
-  std::optional<int64_t> embed_dim;        ///< E, of text_projection; empty: it ends with ln_final (CLIPTextModel)
+  int64_t context_length = 77;       ///< L, text positions
+  int64_t vocabulary_size = 49408;   ///< V
+  int64_t eos_id = 49407;            ///< the end-of-text token, where the text feature is read
+  std::optional<int64_t> embed_dim;  ///< E, of text_projection; empty: it ends with ln_final (CLIPTextModel)
   Activation activation = Activation::kQuickGelu;
   std::optional<Stretch> stretch = std::nullopt;
 

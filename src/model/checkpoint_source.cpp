@@ -44,8 +44,9 @@ TensorFile read_shards(const fs::path& folder, const fs::path& index_path, const
   for (const auto& [file, names] : shards) {
     TensorFile shard = read_tensor_file(folder / file, request);
     for (const std::string& name : names) {
-      require<DataError>(shard.tensors.contains(name) || (request.wanted && !request.wanted(name)), "{}: does not hold '{}', which {} promises",
-                         (folder / file).string(), name, index_path.string());
+      require<DataError>(shard.tensors.contains(name) || (request.wanted && !request.wanted(name)),
+                         "{}: does not hold '{}', which {} promises", (folder / file).string(), name,
+                         index_path.string());
     }
     all.tensors.merge(shard.tensors);
   }
@@ -60,7 +61,8 @@ std::optional<fs::path> first_of(const fs::path& folder, std::initializer_list<c
 }
 
 std::optional<fs::path> huggingface_weights(const fs::path& folder) {
-  return first_of(folder, {kModelFile, "pytorch_model.bin", "model.safetensors.index.json", "pytorch_model.bin.index.json"});
+  return first_of(folder,
+                  {kModelFile, "pytorch_model.bin", "model.safetensors.index.json", "pytorch_model.bin.index.json"});
 }
 
 /// The folder that `checkpoints/latest` of a run folder names.
@@ -81,13 +83,17 @@ std::optional<CheckpointSource> find_in_folder(const fs::path& folder) {
   if (const fs::path json = folder / "config.json"; fs::exists(json)) {
     if (const auto weights = huggingface_weights(folder)) {
       const Json config = read_json(json);
-      return CheckpointSource{*weights, is_hf_text_config(config) ? Stated::kHuggingFaceText : Stated::kHuggingFace, config, folder.string()};
+      return CheckpointSource{*weights, is_hf_text_config(config) ? Stated::kHuggingFaceText : Stated::kHuggingFace,
+                              config, folder.string()};
     }
   }
   if (const fs::path json = folder / kOpenClipConfig; fs::exists(json)) {
-    const auto weights = first_of(folder, {"open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin"});
-    require<DataError>(weights.has_value(), "{}: {} without weights: neither open_clip_model.safetensors nor open_clip_pytorch_model.bin is here",
-                       folder.string(), kOpenClipConfig);
+    const auto weights = first_of(
+        folder, {"open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin"});
+    require<DataError>(
+        weights.has_value(),
+        "{}: {} without weights: neither open_clip_model.safetensors nor open_clip_pytorch_model.bin is here",
+        folder.string(), kOpenClipConfig);
     return CheckpointSource{*weights, Stated::kOpenClip, read_json(json), folder.string()};
   }
   return std::nullopt;
@@ -98,13 +104,15 @@ CheckpointSource find_folder(const fs::path& folder) {
     return find_folder(latest_checkpoint(latest));
   if (auto found = find_in_folder(folder)) return *std::move(found);
   const std::string where = folder.string();
-  require<DataError>(!fs::exists(folder / "model_index.json"),
-                     "{}: a pipeline of diffusers; name its text encoder, {}", where, (folder / "text_encoder").string());
-  require<DataError>(!fs::exists(folder / "config.json"),
-                     "{}: config.json without weights: none of model.safetensors, pytorch_model.bin and their indices is here", where);
-  fail<DataError>("{}: no checkpoint here: neither model.json (ours), config.json (Hugging Face), {} (OpenCLIP) nor "
-                  "checkpoints/latest (a run)",
-                  where, kOpenClipConfig);
+  require<DataError>(!fs::exists(folder / "model_index.json"), "{}: a pipeline of diffusers; name its text encoder, {}",
+                     where, (folder / "text_encoder").string());
+  require<DataError>(
+      !fs::exists(folder / "config.json"),
+      "{}: config.json without weights: none of model.safetensors, pytorch_model.bin and their indices is here", where);
+  fail<DataError>(
+      "{}: no checkpoint here: neither model.json (ours), config.json (Hugging Face), {} (OpenCLIP) nor "
+      "checkpoints/latest (a run)",
+      where, kOpenClipConfig);
 }
 
 }  // namespace

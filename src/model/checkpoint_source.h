@@ -12,10 +12,10 @@ namespace longclip {
 struct CheckpointSource {
   enum class Stated { kNothing, kOwn, kOwnText, kHuggingFace, kHuggingFaceText, kOpenClip };
 
-  std::filesystem::path file;          ///< tensors, or an index of shards
+  std::filesystem::path file;  ///< tensors, or an index of shards
   Stated stated = Stated::kNothing;
-  Json config = {};                    ///< what states it
-  std::string where;                   ///< for messages: what the user named
+  Json config = {};   ///< what states it
+  std::string where;  ///< for messages: what the user named
 };
 
 /// Finds them; reads the config and no tensors. A file that is the weights of a folder with a config beside it counts as

@@ -68,9 +68,12 @@ template <class A> TensorMap checked(TensorMap tensors, const A& architecture, c
 }
 
 /// The user's word where a config says the same or nothing.
-void check_hints(const TextArchitecture& stated, std::optional<int64_t> vision_heads, const ReadHints& hints, const std::string& where) {
+void check_hints(const TextArchitecture& stated, std::optional<int64_t> vision_heads, const ReadHints& hints,
+                 const std::string& where) {
   const auto check = [&](const auto& hint, const auto& value, const char* option) {
-    require<InputError>(!hint || *hint == value, "{}: states its architecture, and --{} says something else; leave the option out", where, option);
+    require<InputError>(!hint || *hint == value,
+                        "{}: states its architecture, and --{} says something else; leave the option out", where,
+                        option);
   };
   check(hints.architecture.hidden_act, stated.activation, "hidden-act");
   check(hints.architecture.text_heads, stated.tower.heads, "text-heads");
@@ -80,10 +83,11 @@ void check_hints(const TextArchitecture& stated, std::optional<int64_t> vision_h
 /// Reads one checkpoint: names first, then the values of those that belong to the model.
 class Reader {
  public:
-  Reader(const fs::path& path, const ReadHints& hints) : source_(find_checkpoint(path)), hints_(hints), where_(source_.where) {}
+  Reader(const fs::path& path, const ReadHints& hints)
+      : source_(find_checkpoint(path)), hints_(hints), where_(source_.where) {}
 
   /// `values`: false leaves the tensors on the meta device.
-  Checkpoint read(bool values) {
+  AnyWeights read(bool values) {
     TensorFile file = read_tensors(source_, {.values = false});
     format_ = file.format;
     take_metadata(file);
@@ -92,7 +96,8 @@ class Reader {
     const FoundWeights found = find_weights(file.tensors, hints_.entry, text_only, where_);
     if (!file.ignored.empty()) notes_.push_back("not weights, left out: " + joined(file.ignored));
     notes_.insert(notes_.end(), found.notes.begin(), found.notes.end());
-    if (values) file = read_tensors(source_, {.wanted = [&](const std::string& name) { return found.names.contains(name); }});
+    if (values)
+      file = read_tensors(source_, {.wanted = [&](const std::string& name) { return found.names.contains(name); }});
     TensorMap tensors = take_found(std::move(file.tensors), found);
     if (has_huggingface_names(tensors)) tensors = to_openai_names(std::move(tensors), found.text_only, where_);
     const bool two_tables = fold_two_tables(tensors, where_);
@@ -120,7 +125,7 @@ class Reader {
     }
   }
 
-  Checkpoint own(TensorFile file, bool values) {
+  AnyWeights own(TensorFile file, bool values) {
     const Architecture architecture = architecture_from_json(source_.config, where_);
     check_hints(text_half(architecture), architecture.vision.heads, hints_, where_);
     if (values) file = read_tensors(source_, {});
@@ -149,13 +154,14 @@ class Reader {
         format_ = "Hugging Face";
         stated = text_architecture_from_hf_config(source_.config, tensors.contains("text_projection"), where_, notes_);
         break;
-      default: fail<DataError>("{}: its config states a whole CLIP, its weights are those of a text encoder alone", where_);
+      default:
+        fail<DataError>("{}: its config states a whole CLIP, its weights are those of a text encoder alone", where_);
     }
     check_hints(stated, std::nullopt, hints_, where_);
     return stated;
   }
 
-  template <class Weights, class A> Checkpoint finish(A architecture, bool two_tables, TensorMap tensors) {
+  template <class Weights, class A> AnyWeights finish(A architecture, bool two_tables, TensorMap tensors) {
     if (two_tables && architecture.context_length == kUpstreamLength && !architecture.stretch) {
       architecture.stretch = Stretch{.keep = 20, .ratio = 4, .source_length = 77};
     }
@@ -172,18 +178,19 @@ class Reader {
 
 }  // namespace
 
-Checkpoint read_checkpoint(const fs::path& path, const ReadHints& hints) { return Reader(path, hints).read(true); }
+AnyWeights read_checkpoint(const fs::path& path, const ReadHints& hints) { return Reader(path, hints).read(true); }
 
 ClipWeights read_clip(const fs::path& path, const ReadHints& hints) {
-  Checkpoint checkpoint = read_checkpoint(path, hints);
-  require<DataError>(std::holds_alternative<ClipWeights>(checkpoint),
+  AnyWeights weights = read_checkpoint(path, hints);
+  require<DataError>(std::holds_alternative<ClipWeights>(weights),
                      "{}: a text encoder alone, without the image tower that is needed here", path.string());
-  return std::get<ClipWeights>(std::move(checkpoint));
+  return std::get<ClipWeights>(std::move(weights));
 }
 
 std::variant<Architecture, TextArchitecture> read_architecture(const fs::path& path, const ReadHints& hints) {
-  return std::visit([](const auto& weights) -> std::variant<Architecture, TextArchitecture> { return weights.architecture; },
-                    Reader(path, hints).read(false));
+  return std::visit(
+      [](const auto& weights) -> std::variant<Architecture, TextArchitecture> { return weights.architecture; },
+      Reader(path, hints).read(false));
 }
 
 TextEncoderWeights text_encoder_of(const ClipWeights& clip) {
@@ -213,7 +220,8 @@ void write_text_encoder(const fs::path& out, const TextEncoderWeights& weights, 
   const std::map<std::string, std::string> metadata{{kTextMetadataKey, to_json_line(to_json(weights.architecture))}};
   if (out.extension() == ".safetensors") return write_safetensors(out, tensors, metadata);
   write_safetensors(out / kModelFile, tensors, metadata);
-  write_file_atomically(out / "config.json", to_hf_text_config(weights.architecture, "float32").dump(2) + "\n");  // last
+  write_file_atomically(out / "config.json",
+                        to_hf_text_config(weights.architecture, "float32").dump(2) + "\n");  // last
 }
 
 }  // namespace longclip

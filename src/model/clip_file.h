@@ -17,8 +17,9 @@ namespace longclip {
 struct ClipWeights {
   Architecture architecture;
   TensorMap tensors;
-  std::string source_format = "longclip";  ///< or "Hugging Face", "OpenCLIP", "TorchScript", "torch.save", "safetensors"
-  std::vector<std::string> notes = {};     ///< what was assumed, corrected or left out; one sentence each, for the log
+  std::string source_format =
+      "longclip";                       ///< or "Hugging Face", "OpenCLIP", "TorchScript", "torch.save", "safetensors"
+  std::vector<std::string> notes = {};  ///< what was assumed, corrected or left out; one sentence each, for the log
 };
 
 /// A text encoder alone: as ClipWeights, without `visual.*` and `logit_scale`, and with `text_projection` only where
@@ -30,12 +31,13 @@ struct TextEncoderWeights {
   std::vector<std::string> notes = {};
 };
 
-using Checkpoint = std::variant<ClipWeights, TextEncoderWeights>;
+using AnyWeights = std::variant<ClipWeights, TextEncoderWeights>;
 
 /// What a reader may be told about a file that does not say it.
 struct ReadHints {
   ArchitectureHints architecture = {};  ///< where no config states it; refused where one states something else
-  std::string entry = {};               ///< which model, in a file of several: a part of its tensors' prefix, as "conditioner.embedders.1"
+  std::string entry =
+      {};  ///< which model, in a file of several: a part of its tensors' prefix, as "conditioner.embedders.1"
 };
 
 /// Reads a checkpoint: a folder or file of write_clip or write_text_encoder, a run folder (its latest checkpoint), a Hugging Face folder
@@ -47,12 +49,13 @@ struct ReadHints {
 /// 77 with keep 20, ratio 4.
 /// Memory: the tensors of the model and the largest of them again; what else the file holds is not read.
 /// Throws DataError that names the file and lists every missing, unknown, misshapen or non-finite tensor.
-Checkpoint read_checkpoint(const std::filesystem::path& path, const ReadHints& hints = {});
+AnyWeights read_checkpoint(const std::filesystem::path& path, const ReadHints& hints = {});
 /// The same for a whole CLIP; refuses a text encoder.
 ClipWeights read_clip(const std::filesystem::path& path, const ReadHints& hints = {});
 
 /// The architecture alone. Looks at configs, names and shapes; no weights are read.
-std::variant<Architecture, TextArchitecture> read_architecture(const std::filesystem::path& path, const ReadHints& hints = {});
+std::variant<Architecture, TextArchitecture> read_architecture(const std::filesystem::path& path,
+                                                               const ReadHints& hints = {});
 
 /// The text half of a whole CLIP; shares its tensors.
 TextEncoderWeights text_encoder_of(const ClipWeights& clip);

@@ -94,7 +94,9 @@ void refuse_other_models(const Names& names, const std::string& prefix, const st
 std::set<std::string> find_prefixes(const Names& names) {
   std::set<std::string> prefixes;
   for (const auto& [name, original] : names) {
-    const auto* anchor = std::find_if(kAnchors.begin(), kAnchors.end(), [&, &name = name](std::string_view part) { return ends_with_segments(name, part); });
+    const auto* anchor = std::find_if(kAnchors.begin(), kAnchors.end(), [&, &name = name](std::string_view part) {
+      return ends_with_segments(name, part);
+    });
     if (anchor == kAnchors.end()) continue;
     std::string prefix = name.substr(0, name.size() - anchor->size());
     if (ends_with_segments(prefix, "text.")) {
@@ -106,7 +108,9 @@ std::set<std::string> find_prefixes(const Names& names) {
   return prefixes;
 }
 
-std::string without_dot(const std::string& prefix) { return prefix.substr(0, prefix.size() - (prefix.empty() ? 0 : 1)); }
+std::string without_dot(const std::string& prefix) {
+  return prefix.substr(0, prefix.size() - (prefix.empty() ? 0 : 1));
+}
 
 /// The one prefix that is wanted, or an error that says what to choose from.
 std::string choose(const Names& names, const std::string& entry, const std::string& where) {
@@ -115,18 +119,23 @@ std::string choose(const Names& names, const std::string& entry, const std::stri
   for (const std::string& prefix : all) {
     if (!entry.empty() && ("." + prefix).find("." + entry + ".") == std::string::npos) continue;
     wanted.push_back(without_dot(prefix));
-    if (has_image_tower(names, prefix)) clips.push_back(prefix);
-    else texts.push_back(prefix);
+    if (has_image_tower(names, prefix))
+      clips.push_back(prefix);
+    else
+      texts.push_back(prefix);
   }
-  require<DataError>(entry.empty() || !wanted.empty(), "{}: has no CLIP and no text encoder in entry '{}'", where, entry);
+  require<DataError>(entry.empty() || !wanted.empty(), "{}: has no CLIP and no text encoder in entry '{}'", where,
+                     entry);
   if (all.empty()) {
     refuse_other_models(names, "", where);
-    fail<DataError>("{}: holds no CLIP: no name ends with '{}' or '{}' among its {} tensors (first: {})", where, kAnchors[0],
-                    kAnchors[4], names.size(), names.empty() ? "none" : "'" + names.begin()->first + "'");
+    fail<DataError>("{}: holds no CLIP: no name ends with '{}' or '{}' among its {} tensors (first: {})", where,
+                    kAnchors[0], kAnchors[4], names.size(), names.empty() ? "none" : "'" + names.begin()->first + "'");
   }
-  require<DataError>(clips.size() <= 1, "{}: holds more than one CLIP; choose with --entry:{}", where, list_text(wanted));
+  require<DataError>(clips.size() <= 1, "{}: holds more than one CLIP; choose with --entry:{}", where,
+                     list_text(wanted));
   if (clips.size() == 1) return clips.front();
-  require<DataError>(texts.size() == 1, "{}: holds more than one text encoder; choose with --entry:{}", where, list_text(wanted));
+  require<DataError>(texts.size() == 1, "{}: holds more than one text encoder; choose with --entry:{}", where,
+                     list_text(wanted));
   return texts.front();
 }
 
@@ -134,20 +143,27 @@ std::string choose(const Names& names, const std::string& entry, const std::stri
 class PlainNames {
  public:
   PlainNames(const Names& names, std::string prefix, bool text_only)
-      : prefix_(std::move(prefix)), text_only_(text_only), custom_text_(is_custom_text(names, prefix_)),
+      : prefix_(std::move(prefix)),
+        text_only_(text_only),
+        custom_text_(is_custom_text(names, prefix_)),
         flat_(names.contains(prefix_ + "embeddings.token_embedding.weight")),
         nested_(names.contains(prefix_ + "text_model.embeddings.token_embedding.weight")) {
-    constexpr std::string_view kTower = "transformer.";  // Stable Diffusion and ComfyUI: the projection stands beside it
-    if ((flat_ || nested_) && ends_with_segments(prefix_, kTower)) outer_ = prefix_.substr(0, prefix_.size() - kTower.size());
+    constexpr std::string_view kTower =
+        "transformer.";  // Stable Diffusion and ComfyUI: the projection stands beside it
+    if ((flat_ || nested_) && ends_with_segments(prefix_, kTower))
+      outer_ = prefix_.substr(0, prefix_.size() - kTower.size());
   }
 
   std::string of(const std::string& name) const {
-    if (!name.starts_with(prefix_)) return outer_ && name.starts_with(*outer_ + "text_projection") ? name.substr(outer_->size()) : "";
+    if (!name.starts_with(prefix_))
+      return outer_ && name.starts_with(*outer_ + "text_projection") ? name.substr(outer_->size()) : "";
     std::string rest = name.substr(prefix_.size());
     if (custom_text_ && rest.starts_with("text.")) rest = rest.substr(5);
-    if (flat_ && (rest.starts_with("embeddings.") || rest.starts_with("encoder.") || rest.starts_with("final_layer_norm.")))
+    if (flat_ &&
+        (rest.starts_with("embeddings.") || rest.starts_with("encoder.") || rest.starts_with("final_layer_norm.")))
       rest.insert(0, "text_model.");
-    const bool other = rest == "logit_scale" || rest.starts_with("visual.") || rest.starts_with("vision_model.") || rest.starts_with("visual_projection.");
+    const bool other = rest == "logit_scale" || rest.starts_with("visual.") || rest.starts_with("vision_model.") ||
+                       rest.starts_with("visual_projection.");
     const bool text_of_huggingface = rest.starts_with("text_model.") || rest.starts_with("text_projection");
     if (text_only_ && (other || ((flat_ || nested_) && !text_of_huggingface))) return "";
     return rest;
@@ -161,7 +177,8 @@ class PlainNames {
 
 }  // namespace
 
-FoundWeights find_weights(const TensorMap& tensors, const std::string& entry, bool text_only, const std::string& where) {
+FoundWeights find_weights(const TensorMap& tensors, const std::string& entry, bool text_only,
+                          const std::string& where) {
   Names names;
   for (const auto& [name, tensor] : tensors) {
     const std::string plain = without_wrappers(name);

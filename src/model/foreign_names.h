@@ -13,9 +13,10 @@ namespace longclip {
 
 /// Which tensors of a file are the model.
 struct FoundWeights {
-  std::map<std::string, std::string> names;  ///< name in the file -> OpenAI's or Hugging Face's name (model/weight_names.h)
-  bool text_only = false;                    ///< a text encoder without an image tower
-  std::vector<std::string> notes = {};       ///< what was used and what was left out
+  std::map<std::string, std::string>
+      names;                            ///< name in the file -> OpenAI's or Hugging Face's name (model/weight_names.h)
+  bool text_only = false;               ///< a text encoder without an image tower
+  std::vector<std::string> notes = {};  ///< what was used and what was left out
 };
 
 /// Looks at names alone. Removes `module.` and `_orig_mod.` wherever they stand, finds what stands before the model

@@ -74,7 +74,8 @@ Activation activation_of(const ConfigObject& tower, const std::string& where) {
 }
 
 /// Everything but `embed_dim`, which stands in the text tower's object or above it.
-TextArchitecture text_half_of(const ConfigObject& text, const Json& config, const std::string& where, std::vector<std::string>& notes) {
+TextArchitecture text_half_of(const ConfigObject& text, const Json& config, const std::string& where,
+                              std::vector<std::string>& notes) {
   text.check_layer_norm_eps();
   TextArchitecture architecture;
   architecture.tower = text.tower({.width = 512, .layers = 12, .heads = 8, .mlp_width = 2048});
@@ -175,8 +176,8 @@ TextArchitecture text_architecture_from_hf_config(const Json& config, bool has_p
   const ConfigObject text(config, where);
   TextArchitecture architecture = text_half_of(text, config, where, notes);
   const auto classes = config.find("architectures");
-  const bool promised = classes != config.end() && classes->is_array() && !classes->empty() &&
-                        classes->front() == kWithProjection;
+  const bool promised =
+      classes != config.end() && classes->is_array() && !classes->empty() && classes->front() == kWithProjection;
   if (has_projection || promised) architecture.embed_dim = text.integer("projection_dim", 512);
   return validated(architecture, where);
 }

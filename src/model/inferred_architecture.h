@@ -25,7 +25,7 @@ struct ArchitectureHints {
 /// Throws DataError "WHERE: ..." for shapes that contradict each other, InputError for hints that cannot be.
 Architecture inferred_architecture(const TensorMap& openai, const ArchitectureHints& hints, const std::string& where,
                                    std::vector<std::string>& notes);
-TextArchitecture inferred_text_architecture(const TensorMap& openai, const ArchitectureHints& hints, const std::string& where,
-                                            std::vector<std::string>& notes);
+TextArchitecture inferred_text_architecture(const TensorMap& openai, const ArchitectureHints& hints,
+                                            const std::string& where, std::vector<std::string>& notes);
 
 }  // namespace longclip

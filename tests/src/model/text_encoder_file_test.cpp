@@ -18,7 +18,8 @@ namespace longclip {
 namespace {
 
 /// Heads and activation as they are assumed where no config states them.
-const TextArchitecture kPlain{.tower = {128, 2, 2, 96}, .context_length = 30, .vocabulary_size = 40, .eos_id = 39, .embed_dim = 24};
+const TextArchitecture kPlain{
+    .tower = {128, 2, 2, 96}, .context_length = 30, .vocabulary_size = 40, .eos_id = 39, .embed_dim = 24};
 
 TextEncoderWeights random_encoder(const TextArchitecture& architecture) {
   TextEncoderWeights encoder{.architecture = architecture, .tensors = {}};
@@ -41,7 +42,7 @@ TensorMap with_prefix(const std::string& prefix, const TensorMap& tensors) {
   return renamed;
 }
 
-void require_same(const Checkpoint& checkpoint, const TextEncoderWeights& wanted) {
+void require_same(const AnyWeights& checkpoint, const TextEncoderWeights& wanted) {
   REQUIRE(std::holds_alternative<TextEncoderWeights>(checkpoint));
   const auto& encoder = std::get<TextEncoderWeights>(checkpoint);
   REQUIRE(encoder.architecture == wanted.architecture);
@@ -53,7 +54,7 @@ void require_same(const Checkpoint& checkpoint, const TextEncoderWeights& wanted
 }
 
 /// The names of one file, read.
-Checkpoint read_names(const TensorMap& tensors, const ReadHints& hints = {}) {
+AnyWeights read_names(const TensorMap& tensors, const ReadHints& hints = {}) {
   const test::TemporaryFolder folder;
   write_safetensors(folder / "a.safetensors", tensors);
   return read_checkpoint(folder / "a.safetensors", hints);
@@ -61,9 +62,15 @@ Checkpoint read_names(const TensorMap& tensors, const ReadHints& hints = {}) {
 
 }  // namespace
 
-TEST_CASE("TextEncoderFile: what was written reads back, as folder and as file, with and without projection", "[model][unit]") {
-  TextArchitecture odd{.tower = {60, 2, 3, 100}, .context_length = 30, .vocabulary_size = 40, .eos_id = 39, .embed_dim = 24,
-                       .activation = Activation::kGelu, .stretch = Stretch{.keep = 5, .ratio = std::nullopt, .source_length = 20}};
+TEST_CASE("TextEncoderFile: what was written reads back, as folder and as file, with and without projection",
+          "[model][unit]") {
+  TextArchitecture odd{.tower = {60, 2, 3, 100},
+                       .context_length = 30,
+                       .vocabulary_size = 40,
+                       .eos_id = 39,
+                       .embed_dim = 24,
+                       .activation = Activation::kGelu,
+                       .stretch = Stretch{.keep = 5, .ratio = std::nullopt, .source_length = 20}};
   for (const TextArchitecture& architecture : {odd, without_projection(odd)}) {
     const test::TemporaryFolder folder;
     const TextEncoderWeights encoder = random_encoder(architecture);
@@ -75,14 +82,16 @@ TEST_CASE("TextEncoderFile: what was written reads back, as folder and as file, 
       REQUIRE_THROWS_AS(write_text_encoder(folder / name, encoder), InputError);
       REQUIRE_THROWS_WITH(read_clip(folder / name), ContainsSubstring("a text encoder alone"));
     }
-    REQUIRE(read_safetensors(folder / "folder" / "model.safetensors").tensors.contains("text_model.final_layer_norm.bias"));
+    REQUIRE(
+        read_safetensors(folder / "folder" / "model.safetensors").tensors.contains("text_model.final_layer_norm.bias"));
   }
 }
 
 TEST_CASE("TextEncoderFile: bare files are read under the prefixes of ComfyUI and Stable Diffusion", "[model][unit]") {
   const TextEncoderWeights encoder = random_encoder(kPlain);
   const TensorMap huggingface = to_huggingface_names(encoder.tensors);
-  for (const char* prefix : {"", "clip_l.", "clip_g.transformer.", "text_encoders.clip_l.transformer.", "cond_stage_model.transformer."}) {
+  for (const char* prefix :
+       {"", "clip_l.", "clip_g.transformer.", "text_encoders.clip_l.transformer.", "cond_stage_model.transformer."}) {
     CAPTURE(prefix);
     TensorMap file = with_prefix(prefix, huggingface);
     file[std::string(prefix) + "logit_scale"] = at::zeros({});
@@ -99,7 +108,8 @@ TEST_CASE("TextEncoderFile: bare files are read under the prefixes of ComfyUI an
   }
 }
 
-TEST_CASE("TextEncoderFile: names without text_model, and a projection that stands beside the tower, are found", "[model][unit]") {
+TEST_CASE("TextEncoderFile: names without text_model, and a projection that stands beside the tower, are found",
+          "[model][unit]") {
   const TextEncoderWeights encoder = random_encoder(kPlain);
   TensorMap flat, nested;  // transformers 5 saves a CLIPTextModel flat; older ComfyUI keeps OpenAI's projection, x @ W
   for (const auto& [name, tensor] : to_huggingface_names(encoder.tensors)) {
@@ -116,24 +126,33 @@ TEST_CASE("TextEncoderFile: names without text_model, and a projection that stan
   require_same(read_names(nested), encoder);
 }
 
-TEST_CASE("TextEncoderFile: of several in one file the named one is read, and without a name they are listed", "[model][unit]") {
+TEST_CASE("TextEncoderFile: of several in one file the named one is read, and without a name they are listed",
+          "[model][unit]") {
   const TextEncoderWeights first = random_encoder(without_projection(kPlain)), second = random_encoder(kPlain);
   TensorMap file = with_prefix("conditioner.embedders.0.transformer.", to_huggingface_names(first.tensors));
   add(file, "conditioner.embedders.1.model.", second.tensors);
   file["model.diffusion_model.out.2.bias"] = at::zeros({4});
-  REQUIRE_THROWS_WITH(read_names(file), ContainsSubstring("--entry") && ContainsSubstring("conditioner.embedders.0.transformer") &&
+  REQUIRE_THROWS_WITH(read_names(file), ContainsSubstring("--entry") &&
+                                            ContainsSubstring("conditioner.embedders.0.transformer") &&
                                             ContainsSubstring("conditioner.embedders.1.model"));
   require_same(read_names(file, {.entry = "conditioner.embedders.0"}), first);
   require_same(read_names(file, {.entry = "embedders.1.model"}), second);
   REQUIRE_THROWS_WITH(read_names(file, {.entry = "embedders.2"}), ContainsSubstring("embedders.2"));
 }
 
-TEST_CASE("TextEncoderFile: wide text towers count as LAION's, and the user's word goes before what is assumed", "[model][unit]") {
-  TextArchitecture wide{.tower = {1024, 1, 16, 64}, .context_length = 4, .vocabulary_size = 8, .eos_id = 7, .embed_dim = 8, .activation = Activation::kGelu};
+TEST_CASE("TextEncoderFile: wide text towers count as LAION's, and the user's word goes before what is assumed",
+          "[model][unit]") {
+  TextArchitecture wide{.tower = {1024, 1, 16, 64},
+                        .context_length = 4,
+                        .vocabulary_size = 8,
+                        .eos_id = 7,
+                        .embed_dim = 8,
+                        .activation = Activation::kGelu};
   TextEncoderWeights encoder = random_encoder(wide);
-  const Checkpoint read = read_names(encoder.tensors);
+  const AnyWeights read = read_names(encoder.tensors);
   require_same(read, encoder);
-  REQUIRE_THAT(std::get<TextEncoderWeights>(read).notes.back(), ContainsSubstring("exact GELU assumed") && ContainsSubstring("16 text heads"));
+  REQUIRE_THAT(std::get<TextEncoderWeights>(read).notes.back(),
+               ContainsSubstring("exact GELU assumed") && ContainsSubstring("16 text heads"));
   encoder.architecture.activation = Activation::kQuickGelu;
   encoder.architecture.tower.heads = 8;
   const ReadHints hints{.architecture = {.hidden_act = Activation::kQuickGelu, .text_heads = 8}};
@@ -141,23 +160,26 @@ TEST_CASE("TextEncoderFile: wide text towers count as LAION's, and the user's wo
   REQUIRE_THROWS_AS(read_names(encoder.tensors, {.architecture = {.text_heads = 7}}), InputError);
 }
 
-TEST_CASE("TextEncoderFile: a folder that states its architecture refuses another, and a pipeline names its part", "[model][unit]") {
+TEST_CASE("TextEncoderFile: a folder that states its architecture refuses another, and a pipeline names its part",
+          "[model][unit]") {
   const test::TemporaryFolder folder;
   write_text_encoder(folder / "text_encoder", random_encoder(kPlain));
   test::write_text(folder / "model_index.json", "{}");
-  REQUIRE_THROWS_WITH(read_checkpoint(folder.path()), ContainsSubstring("pipeline of diffusers") && ContainsSubstring("text_encoder"));
+  REQUIRE_THROWS_WITH(read_checkpoint(folder.path()),
+                      ContainsSubstring("pipeline of diffusers") && ContainsSubstring("text_encoder"));
   REQUIRE_THROWS_AS(read_checkpoint(folder / "text_encoder", {.architecture = {.text_heads = 4}}), InputError);
   REQUIRE_NOTHROW(read_checkpoint(folder / "text_encoder", {.architecture = {.text_heads = 2}}));
 }
 
-TEST_CASE("TextEncoderFile: missing, unknown, misshapen and non-finite tensors are all listed by name", "[model][unit]") {
+TEST_CASE("TextEncoderFile: missing, unknown, misshapen and non-finite tensors are all listed by name",
+          "[model][unit]") {
   TensorMap tensors = random_encoder(kPlain).tensors;
   tensors.erase("ln_final.bias");
   tensors["transformer.extra"] = at::zeros({2});
   tensors["text_projection"] = at::zeros({127, 24});
   tensors["ln_final.weight"][3] = std::nan("");
-  for (const char* part : {"missing: ln_final.bias [128]", "not known: transformer.extra [2]", "misshapen: text_projection is [127, 24]",
-                           "NaN or infinity: ln_final.weight"})
+  for (const char* part : {"missing: ln_final.bias [128]", "not known: transformer.extra [2]",
+                           "misshapen: text_projection is [127, 24]", "NaN or infinity: ln_final.weight"})
     REQUIRE_THROWS_WITH(read_names(tensors), ContainsSubstring(part));
   const test::TemporaryFolder folder;  // a promised projection is missed
   TextEncoderWeights encoder = random_encoder(kPlain);
@@ -169,8 +191,14 @@ TEST_CASE("TextEncoderFile: missing, unknown, misshapen and non-finite tensors a
 }
 
 TEST_CASE("TextEncoderFile: a whole CLIP gives its text half", "[model][unit]") {
-  const Architecture architecture{.image_size = 16, .patch_size = 8, .vision = {64, 1, 1, 96}, .text = kPlain.tower, .context_length = 30,
-                                  .vocabulary_size = 40, .eos_id = 39, .embed_dim = 24};
+  const Architecture architecture{.image_size = 16,
+                                  .patch_size = 8,
+                                  .vision = {64, 1, 1, 96},
+                                  .text = kPlain.tower,
+                                  .context_length = 30,
+                                  .vocabulary_size = 40,
+                                  .eos_id = 39,
+                                  .embed_dim = 24};
   ClipWeights clip{.architecture = architecture, .tensors = {}};
   for (const auto& [name, shape] : weight_shapes(architecture)) clip.tensors[name] = at::randn(shape);
   const TextEncoderWeights half = text_encoder_of(clip);
