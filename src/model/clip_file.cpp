@@ -2,6 +2,7 @@
 #include "model/clip_file.h"
 
 #include <ATen/ops/aminmax.h>
+#include <ATen/ops/equal.h>
 
 #include <cmath>
 #include <tuple>
@@ -100,11 +101,9 @@ class Reader {
       file = read_tensors(source_, {.wanted = [&](const std::string& name) { return found.names.contains(name); }});
     TensorMap tensors = take_found(std::move(file.tensors), found);
     if (has_huggingface_names(tensors)) tensors = to_openai_names(std::move(tensors), found.text_only, where_);
-    const bool two_tables = fold_two_tables(tensors, where_);
-    if (two_tables)
-      notes_.push_back(
-          "two position tables folded into one: rows 0..19 of positional_embedding, the others of "
-          "positional_embedding_res");
+    const bool two_tables = tensors.contains("positional_embedding_res");
+    if (two_tables) note_two_tables(tensors, values);
+    fold_two_tables(tensors, where_);
     if (found.text_only) {
       TextArchitecture stated = text_architecture(tensors);
       return finish<TextEncoderWeights>(std::move(stated), two_tables, std::move(tensors));
@@ -114,6 +113,20 @@ class Reader {
   }
 
  private:
+  void note_two_tables(const TensorMap& tensors, bool values) {
+    std::string note =
+        "two position tables folded into one: rows 0..19 of positional_embedding, the others of "
+        "positional_embedding_res";
+    const auto frozen = tensors.find("positional_embedding");
+    if (values && frozen != tensors.end()) {
+      const at::Tensor& trained = tensors.at("positional_embedding_res");
+      const bool equal =
+          frozen->second.sizes() == trained.sizes() && at::equal(frozen->second.to(at::kFloat), trained.to(at::kFloat));
+      note += equal ? "; both are equal" : "; they differ";
+    }
+    notes_.push_back(std::move(note));
+  }
+
   /// Our files state their architecture themselves.
   void take_metadata(const TensorFile& file) {
     if (source_.stated != Stated::kNothing) return;
