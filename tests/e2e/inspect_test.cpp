@@ -99,6 +99,36 @@ TEST_CASE("inspect: a row that cannot be used is not in the order", "[e2e]") {
   REQUIRE_THAT(out, ContainsSubstring("step 1, epoch 0:") && ContainsSubstring("0:6") && !ContainsSubstring("0:7"));
 }
 
+TEST_CASE("inspect: the position table tells whether it was stretched and trained, also where no config does", "[e2e]") {
+  const TemporaryFolder folder;
+  REQUIRE(inspect(unstretched_model()).at("position_table").at("state") == "not stretched");
+  const Json stretched = inspect(stretched_model());
+  REQUIRE(stretched.at("position_table") ==
+          Json{{"rows", 248}, {"state", "stretched, not trained"}, {"keep", 20}, {"ratio", 4}, {"source_length", 77}});
+  REQUIRE_THAT(stretched.at("positions").get<std::string>(), !ContainsSubstring("dropped"));
+  run_well("export " + stretched_model() + " hf --format hf --dtype fp16", folder.path());
+  Json config = parse_json(read_text(folder / "hf/config.json"), "config.json");
+  config.erase("longclip");  // as a converter of other people leaves it
+  write_text(folder / "hf/config.json", config.dump());
+  const Json converted = inspect("hf", folder.path());
+  REQUIRE(converted.at("position_table").at("state") == "stretched, not trained");
+  REQUIRE_THAT(converted.at("positions").get<std::string>(), ContainsSubstring("positional_embedding_res") && ContainsSubstring("dropped"));
+  REQUIRE(converted.at("stored_types") == Json{{"float16", 142}});
+  run_well("export " + stretched_model() + " upstream.pt --format upstream", folder.path());
+  REQUIRE_THAT(inspect("upstream.pt", folder.path()).at("notes").dump(), ContainsSubstring("both are equal"));
+  write_experiment(folder.path());
+  run_well("train run.yaml --set optim.lr=1e-3", folder.path());
+  const Json trained = inspect("out/checkpoints/step_00000002", folder.path());
+  REQUIRE_THAT(trained.at("position_table").at("state").get<std::string>(), ContainsSubstring("trained") && !ContainsSubstring("not"));
+}
+
+TEST_CASE("inspect: what the user says of a file that states it itself is refused where it differs", "[e2e]") {
+  REQUIRE(inspect(stretched_model() + " --hidden-act quick_gelu --text-heads 2").at("kind") == "checkpoint");
+  const CommandResult result = run_longclip("inspect " + stretched_model() + " --hidden-act gelu");
+  REQUIRE(result.exit_code == 2);
+  REQUIRE_THAT(result.err, ContainsSubstring("--hidden-act") && ContainsSubstring("states its architecture"));
+}
+
 TEST_CASE("inspect: what is not known is refused with what would be", "[e2e]") {
   const TemporaryFolder folder;
   write_text(folder / "notes", "just words");
