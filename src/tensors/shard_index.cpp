@@ -16,7 +16,8 @@ std::map<std::string, std::vector<std::string>> parse_shard_index(std::string_vi
     const auto& file = value.get_ref<const std::string&>();
     const bool is_name = !file.empty() && file.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos &&
                          file != "." && file != "..";
-    require<DataError>(is_name, "{}: '{}' is not a file name", path, file);
+    require<DataError>(is_name, "{}: the file of '{}' is not a file name in the same folder: {}", path, name,
+                       to_json_line(value));
     shards[file].push_back(name);
   }
   return shards;

@@ -18,8 +18,7 @@ TEST_CASE("Shard index: a file outside of the folder, or none at all, is refused
   for (const char* file : {"", ".", "..", "../model.safetensors", "/etc/passwd", "a\\\\b", "a\\u0000b"}) {
     CAPTURE(file);
     const std::string text = fmt::format(R"({{"weight_map": {{"a": "{}"}}}})", file);
-    CHECK_THROWS_WITH(parse_shard_index(text, "x.json"), ContainsSubstring("x.json: '") &&
-                                                             ContainsSubstring("is not a file name"));
+    CHECK_THROWS_WITH(parse_shard_index(text, "x.json"), ContainsSubstring("x.json: the file of 'a' is not a file name"));
   }
   CHECK_THROWS_WITH(parse_shard_index(R"({"weight_map": {"a": 1}})", "x.json"),
                     ContainsSubstring("the file of 'a' must be text"));
