@@ -189,8 +189,14 @@ ClipWeights read_huggingface(const fs::path& folder) {
       "{}: config.json without weights: none of model.safetensors, pytorch_model.bin and their indices is here", where);
 }
 
-/// The folder that `checkpoints/latest` of a run folder names.
-fs::path latest_checkpoint(const fs::path& latest) {
+/// RUN/checkpoints/latest or best.
+bool names_checkpoint(const fs::path& path) {
+  const std::string name = path.filename().string();
+  return (name == "latest" || name == "best") && fs::is_regular_file(path) && fs::file_size(path) < 4096;
+}
+
+/// The folder that `checkpoints/latest` (or best) of a run folder names.
+fs::path named_checkpoint(const fs::path& latest) {
   std::string name = read_file(latest, 4096);
   while (!name.empty() && (name.back() == '\n' || name.back() == '\r' || name.back() == ' ')) name.pop_back();
   require<DataError>(!name.empty() && name.find('/') == std::string::npos && name != "..",
@@ -202,7 +208,7 @@ fs::path latest_checkpoint(const fs::path& latest) {
 
 ClipWeights read_folder(const fs::path& folder) {
   if (const fs::path latest = folder / "checkpoints" / "latest"; fs::exists(latest))
-    return read_folder(latest_checkpoint(latest));
+    return read_folder(named_checkpoint(latest));
   if (const fs::path json = folder / kArchitectureFile; fs::exists(json)) {
     return from_own(read_safetensors(folder / kModelFile), read_json(json), folder.string());
   }
@@ -216,6 +222,7 @@ ClipWeights read_folder(const fs::path& folder) {
 
 ClipWeights read_clip(const fs::path& path) {
   if (fs::is_directory(path)) return read_folder(path);
+  if (names_checkpoint(path)) return read_folder(named_checkpoint(path));
   TensorFile file = read_tensor_file(path);
   const auto own = file.metadata.find(kMetadataKey);
   if (own == file.metadata.end()) return from_foreign(std::move(file), nullptr, path.string());

@@ -19,7 +19,8 @@ struct ClipWeights {
   std::vector<std::string> notes = {};     ///< what was assumed, corrected or left out; one sentence each, for the log
 };
 
-/// Reads a checkpoint: a folder or file of write_clip, a run folder (its latest checkpoint), a Hugging Face folder (one
+/// Reads a checkpoint: a folder or file of write_clip, a run folder (its latest checkpoint), the file
+/// RUN/checkpoints/best or latest, a Hugging Face folder (one
 /// file or shards), OpenAI's TorchScript archive, a torch.save or safetensors file in OpenAI's or Hugging Face's names,
 /// as upstream Long-CLIP (two position tables) and training programs (wrappers, optimizer beside) save it.
 /// Where nothing states the architecture, it follows from the shapes: heads = width / 64, QuickGELU, end of text =

@@ -35,8 +35,9 @@ void add_enum_option(CLI::App& command, const std::string& name, E& value, const
 /// CKPT, --precision, --device, --batch, --workers.
 void add_model_options(CLI::App& command, ModelOptions& options);
 
-/// The model on its device; what reading it assumed goes to the log. Throws DataError, InputError.
-Clip load_model(const ModelOptions& options);
+/// The model on its device (with several ranks, that of this local rank); what reading it assumed goes to the log. Throws
+/// DataError, InputError.
+Clip load_model(const ModelOptions& options, int64_t local_rank = 0);
 
 /// How features are computed, with a progress bar on a terminal.
 EncodeOptions encode_options(const ModelOptions& options);
