@@ -200,7 +200,7 @@ TEST_CASE("eval: the best checkpoint of a run can be measured and exported by it
   REQUIRE(parse(run_well("inspect out --json", folder.path())).at("best") == "out/checkpoints/" + step);
   REQUIRE(run_well("eval retrieval " + best + " --data triples:rows.jsonl --json", folder.path()) ==
           run_well("eval retrieval out/checkpoints/" + step + " --data triples:rows.jsonl --json", folder.path()));
-  run_well("export " + best + " best.pt --format upstream", folder.path());
+  run_well("export " + best + " best --format hf", folder.path());
   const CommandResult unknown = run_longclip("train run.yaml --set checkpoint.keep_best=eval_val_top1", folder.path());
   REQUIRE(unknown.exit_code == 2);
   REQUIRE_THAT(unknown.err, ContainsSubstring("eval_val_t2i_R@1"));
