@@ -73,6 +73,19 @@ TEST_CASE("inspect: a picture shows its mode, the crop and the crop's hash", "[e
   }
 }
 
+TEST_CASE("inspect: of several files, those that can be read are told, and the others named", "[e2e]") {
+  const TemporaryFolder folder;
+  write_experiment(folder.path());
+  write_text(folder / "broken.png", "no picture");
+  const CommandResult result = run_longclip("inspect --json 0.png broken.png 1.png gone.png", folder.path());
+  REQUIRE(result.exit_code == 2);
+  REQUIRE_THAT(result.err, ContainsSubstring("broken.png") && ContainsSubstring("gone.png"));
+  std::istringstream lines(result.out);
+  std::vector<std::string> paths;
+  for (std::string line; std::getline(lines, line);) paths.push_back(parse_json(line, "line").at("path"));
+  REQUIRE(paths == std::vector<std::string>{"0.png", "1.png"});
+}
+
 TEST_CASE("inspect: the order of an experiment visits each row once an epoch", "[e2e]") {
   const TemporaryFolder folder;
   write_experiment(folder.path());
