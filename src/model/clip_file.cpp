@@ -15,6 +15,7 @@
 #include "model/weight_names.h"
 #include "tensors/safetensors.h"
 #include "tensors/shape.h"
+#include "tensors/shard_index.h"
 #include "tensors/tensor_file.h"
 
 namespace longclip {
@@ -149,17 +150,8 @@ ClipWeights from_own(TensorFile file, const Json& architecture, const std::strin
 
 /// All shards that the index names, as one file.
 TensorFile read_shards(const fs::path& folder, const fs::path& index_path) {
-  const Json index = read_json(index_path);
-  const auto map = index.is_object() ? index.find("weight_map") : index.end();
-  require<DataError>(map != index.end() && map->is_object(), "{}: has no weight_map", index_path.string());
-  std::map<std::string, std::vector<std::string>> shards;  // file -> its tensors
-  for (const auto& [name, file] : map->items()) {
-    require<DataError>(file.is_string(), "{}: the file of '{}' must be text", index_path.string(), name);
-    shards[file.get<std::string>()].push_back(name);
-  }
+  const auto shards = parse_shard_index(read_file(index_path, kMaxJsonBytes), index_path.string());
   for (const auto& [file, names] : shards) {
-    require<DataError>(!file.empty() && file.find_first_of("/\\") == std::string::npos && file != "..",
-                       "{}: '{}' is not a file name", index_path.string(), file);
     require<DataError>(fs::is_regular_file(folder / file),
                        "{}: {} is missing from the folder ({} tensors are in it); download it again", folder.string(),
                        file, names.size());
