@@ -24,16 +24,12 @@ size_t PublishedPickle::after(const std::string& name) const {
 }
 
 std::string PublishedPickle::tensor_bytes(const std::string& name, size_t num_bytes) const {
-  const size_t start = bytes_.find(
-                           "\x94"
-                           "B",
-                           after(name)) +
-                       2;  // MEMOIZE, BINBYTES
-  uint32_t length = 0;
-  std::memcpy(&length, bytes_.data() + start, sizeof length);
-  const size_t end = start + sizeof length + length;
-  if (end > bytes_.size() || length < num_bytes) throw std::runtime_error("'" + name + "' is shorter than expected");
-  return bytes_.substr(end - num_bytes, num_bytes);
+  const size_t start = bytes_.find(std::string("\x80\x02\x8a\x0al\xfc", 6), after(name));  // the torch file's first pickle
+  if (start == std::string::npos) throw std::runtime_error("'" + name + "' is no tensor");
+  uint32_t length = 0;  // in front of the bytes
+  std::memcpy(&length, bytes_.data() + start - sizeof length, sizeof length);
+  if (length > bytes_.size() - start || length < num_bytes) throw std::runtime_error("'" + name + "' is shorter than expected");
+  return bytes_.substr(start + length - num_bytes, num_bytes);
 }
 
 std::vector<std::string> PublishedPickle::texts(size_t count) const {

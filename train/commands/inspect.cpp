@@ -8,10 +8,12 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "image/decode.h"
 #include "image/picture_names.h"
 #include "model/clip_file.h"
 #include "train/commands/commands.h"
+#include "train/commands/read_hints_options.h"
 
 namespace longclip {
 namespace fs = std::filesystem;
@@ -23,10 +25,11 @@ enum class Kind { kTensors, kRunFolder, kExperiment, kPicture, kShard };
 Kind kind_of_folder(const fs::path& path) {
   const bool is_run = fs::is_directory(path / "checkpoints") || fs::exists(path / "metrics.jsonl");
   if (is_run) return Kind::kRunFolder;
-  const bool is_checkpoint = fs::exists(path / kArchitectureFile) || fs::exists(path / "config.json");
+  const bool is_checkpoint = fs::exists(path / kArchitectureFile) || fs::exists(path / "config.json") ||
+                             fs::exists(path / "open_clip_config.json") || fs::exists(path / "model_index.json");
   require<InputError>(
       is_checkpoint,
-      "{}: not recognised. A folder must be a checkpoint (with model.json or Hugging Face's config.json) or "
+      "{}: not recognised. A folder must be a checkpoint (with model.json, Hugging Face's config.json or open_clip_config.json) or "
       "a run (with checkpoints or metrics.jsonl)",
       path.string());
   return Kind::kTensors;
@@ -76,25 +79,43 @@ int inspect(const InspectOptions& options) {
   return kExitDone;
 }
 
+/// One after the other; what cannot be inspected among several is logged.
+int inspect_all(const std::vector<std::string>& paths, InspectOptions options) {
+  int exit_code = kExitDone;
+  for (const std::string& path : paths) {
+    options.path = path;
+    try {
+      inspect(options);
+    } catch (const InputError& error) {
+      if (paths.size() == 1) throw;
+      log_error("{}", error.what());
+      exit_code = kExitBadInput;
+    }
+  }
+  return exit_code;
+}
+
 }  // namespace
 
 void add_inspect_command(CLI::App& app, Run& run) {
   auto options = std::make_shared<InspectOptions>();
+  auto paths = std::make_shared<std::vector<std::string>>();
   CLI::App* command = app.add_subcommand("inspect", "Tell what a checkpoint, run folder, experiment, data set or picture holds");
   command
-      ->add_option("PATH", options->path,
-                   "A checkpoint or tensor file, a run folder, a picture, an experiment (.yaml), or a data set as for --data of eval: FORMAT:PATH[,KEY=VALUE]...")
+      ->add_option("PATH", *paths,
+                   "A checkpoint or tensor file, a run folder, a picture, an experiment (.yaml), or a data set as for --data of eval: FORMAT:PATH[,KEY=VALUE]... Several are told one after the other; the exit code is 2 if one cannot be")
       ->required();
   command->add_flag("--json", options->json, "Print JSON");
   command->add_option("--size", options->size, "Pictures: side of the square that the model sees [224]")
       ->check(CLI::Range(1, 16384));
   command->add_option("--order", options->order, "Experiments: [source, row] of each pair of the first N steps")
       ->check(CLI::Range(int64_t{1}, INT64_MAX));
+  add_hint_options(*command, options->hints);
   command->footer(
       "Nothing in the files is executed. sha256 of a floating-point tensor is that of its values as float32, so it\n"
       "is the same in every file format; of another tensor, that of its bytes.\n"
-      "Example:\n  longclip inspect ViT-B-16.pt");
-  command->callback([options, &run] { run = [options] { return inspect(*options); }; });
+      "Examples:\n  longclip inspect ViT-B-16.pt\n  longclip inspect hf_model --json | jq .position_table\n  longclip inspect photos/*.jpg --json");
+  command->callback([options, paths, &run] { run = [options, paths] { return inspect_all(*paths, *options); }; });
 }
 
 }  // namespace longclip

@@ -18,6 +18,7 @@ void inspect_picture(const InspectOptions& options) {
   const std::string hash = sha256_hex(clip_crop(picture, size));
   if (options.json) {
     const Json json = {{"kind", "picture"},
+                       {"path", options.path},
                        {"format", picture.format},
                        {"size", {picture.width, picture.height}},
                        {"mode", std::string(mode_name(picture.mode))},
