@@ -6,12 +6,15 @@
 #include <optional>
 #include <string>
 
+#include "image/decode.h"
+
 namespace longclip {
 
 struct InspectOptions {
   std::string path;
   bool json = false;
   std::optional<int64_t> size;   ///< pictures: side of the crop
+  DecodeOptions decode;          ///< pictures: how they are read
   std::optional<int64_t> order;  ///< experiments: how many steps
 };
 
