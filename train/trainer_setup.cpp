@@ -132,7 +132,10 @@ void Trainer::restore(const std::optional<Checkpoint>& checkpoint) {
     state_ = checkpoint->state;
     optimizer_->load_state(checkpoint->optimizer);
     log_info("resuming after step {}", state_.step);
-    if (comm_.rank() == 0) set_aside_newer_checkpoints(config_.run.dir, state_.step);
+    if (comm_.rank() == 0) {
+      set_aside_newer_checkpoints(config_.run.dir, state_.step);
+      restore_best_checkpoint(config_.run.dir, state_.best_step);
+    }
   }
   const DataFingerprint now = fingerprint_of(dataset_->sources());
   check_same_run(now);

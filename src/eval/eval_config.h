@@ -1,5 +1,5 @@
 #pragma once
-// eval/eval_config.h -- the `eval` section: retrieval measured while a run trains.
+// eval/eval_config.h -- the `eval` section: what is measured while a run trains.
 
 #include <algorithm>
 
@@ -15,26 +15,51 @@ template <> struct EnumNames<RetrievalCaptions> {
                                      std::pair{RetrievalCaptions::kBoth, "both"}};
 };
 
+/// Sets that papers report; their rules are in eval/retrieval_protocol.h.
+enum class RetrievalProtocol { kUrban1k, kSharegpt4v1k, kDocci, kCoco5k, kFlickr30k1k, kFlickr30k31k };
+template <> struct EnumNames<RetrievalProtocol> {
+  static constexpr std::array kNames{
+      std::pair{RetrievalProtocol::kUrban1k, "urban1k"},          std::pair{RetrievalProtocol::kSharegpt4v1k, "sharegpt4v-1k"},
+      std::pair{RetrievalProtocol::kDocci, "docci"},              std::pair{RetrievalProtocol::kCoco5k, "coco5k"},
+      std::pair{RetrievalProtocol::kFlickr30k1k, "flickr30k-1k"}, std::pair{RetrievalProtocol::kFlickr30k31k, "flickr30k-31k"}};
+};
+
 /// One set of pictures and captions to search.
 struct RetrievalConfig : SourceConfig {
   std::string name;
+  std::optional<RetrievalProtocol> protocol;
   RetrievalCaptions captions = RetrievalCaptions::kBoth;
+  std::optional<int64_t> captions_per_picture;
 
   bool operator==(const RetrievalConfig&) const = default;
 
+  /// The name in the metrics.
+  std::string label() const { return name.empty() && protocol ? std::string(enum_name(*protocol)) : name; }
+
   template <class Self, class Visitor> static void fields(Self& self, Visitor&& visit) {
     visit("name", self.name,
-          {"Name in the metrics (`eval_<name>_i2t_R@1`): letters, digits, `_` and `-`.", "", kRequired});
+          {"Name in the metrics (`eval_<name>_i2t_R@1`): letters, digits, `_` and `-`; with `protocol` it may be left out and "
+           "is that of the protocol."});
+    visit("protocol", self.protocol,
+          {.meaning = "A set that papers report, by its name (docs/evaluation.md): it decides `format`, `split`, the captions and "
+                      "how many there must be; `path` is the folder of the data set, or its caption file. `none`: your own data.",
+           .replaces = "format"});
     SourceConfig::fields(self, visit);
     visit("captions", self.captions,
-          {"Captions that are searched with: `long`, `short` or `both` (one after the other)."});
+          {"Captions that are searched with: `long`, `short` or `both` (one after the other). With `protocol`: its own."});
+    visit("captions_per_picture", self.captions_per_picture,
+          {"Use only the first N captions of a row; `none`: all of them."});
   }
   void validate(const RejectField& reject) const {
     SourceConfig::validate(reject);
     const auto allowed = [](char c) {
       return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
     };
-    if (name.empty() || !std::ranges::all_of(name, allowed)) reject("name", "must be letters, digits, `_` and `-`");
+    if (name.empty() && !protocol) reject("name", "is missing and has no default without a protocol");
+    if (!std::ranges::all_of(name, allowed)) reject("name", "must be letters, digits, `_` and `-`");
+    if (captions_per_picture && *captions_per_picture < 1) reject("captions_per_picture", "must be at least 1");
+    if (protocol && split) reject("split", "is decided by the protocol");
+    if (protocol && captions_per_picture) reject("captions_per_picture", "is decided by the protocol");
   }
 };
 
@@ -59,8 +84,8 @@ struct EvalConfig {
     if (pairs_per_batch < 1) reject("pairs_per_batch", "must be at least 1");
     for (size_t i = 0; i < retrieval.size(); ++i) {
       for (size_t j = 0; j < i; ++j) {
-        if (retrieval[i].name == retrieval[j].name)
-          reject("retrieval", "holds the name '" + retrieval[i].name + "' twice");
+        if (retrieval[i].label() == retrieval[j].label())
+          reject("retrieval", "holds the name '" + retrieval[i].label() + "' twice");
       }
     }
   }

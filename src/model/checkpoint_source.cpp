@@ -56,8 +56,14 @@ std::optional<fs::path> huggingface_weights(const fs::path& folder) {
                   {kModelFile, "pytorch_model.bin", "model.safetensors.index.json", "pytorch_model.bin.index.json"});
 }
 
-/// The folder that `checkpoints/latest` of a run folder names.
-fs::path latest_checkpoint(const fs::path& latest) {
+/// RUN/checkpoints/latest or best.
+bool names_checkpoint(const fs::path& path) {
+  const std::string name = path.filename().string();
+  return (name == "latest" || name == "best") && fs::is_regular_file(path) && fs::file_size(path) < 4096;
+}
+
+/// The folder that `checkpoints/latest` (or best) of a run folder names.
+fs::path named_checkpoint(const fs::path& latest) {
   std::string name = read_file(latest, 4096);
   while (!name.empty() && (name.back() == '\n' || name.back() == '\r' || name.back() == ' ')) name.pop_back();
   require<DataError>(!name.empty() && name.find('/') == std::string::npos && name != "..",
@@ -92,7 +98,7 @@ std::optional<CheckpointSource> find_in_folder(const fs::path& folder) {
 
 CheckpointSource find_folder(const fs::path& folder) {
   if (const fs::path latest = folder / "checkpoints" / "latest"; fs::exists(latest))
-    return find_folder(latest_checkpoint(latest));
+    return find_folder(named_checkpoint(latest));
   if (auto found = find_in_folder(folder)) return *std::move(found);
   const std::string where = folder.string();
   require<DataError>(!fs::exists(folder / "model_index.json"), "{}: a pipeline of diffusers; name its text encoder, {}",
@@ -110,6 +116,7 @@ CheckpointSource find_folder(const fs::path& folder) {
 
 CheckpointSource find_checkpoint(const fs::path& path) {
   if (fs::is_directory(path)) return find_folder(path);
+  if (names_checkpoint(path)) return find_folder(named_checkpoint(path));
   auto beside = find_in_folder(path.has_parent_path() ? path.parent_path() : fs::path("."));
   if (beside && beside->file.filename() == path.filename()) {
     beside->file = path;

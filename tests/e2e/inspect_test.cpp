@@ -73,6 +73,38 @@ TEST_CASE("inspect: a picture shows its mode, the crop and the crop's hash", "[e
   }
 }
 
+TEST_CASE("inspect: pictures are cut or turned as a run would take them", "[e2e]") {
+  const TemporaryFolder folder;
+  write_experiment(folder.path());
+  const std::string png = read_text(folder / "0.png");
+  write_text(folder / "cut.png", png.substr(0, png.size() - 30));
+  REQUIRE_THAT(run_longclip("inspect cut.png", folder.path()).err, ContainsSubstring("cut"));
+  const Json cut = parse_json(run_well("inspect --json --load-truncated cut.png", folder.path()), "cut.png");
+  REQUIRE(cut.at("size") == parse_json(run_well("inspect --json 0.png", folder.path()), "0.png").at("size"));
+  const CommandResult mixed = run_longclip("inspect run.yaml --load-truncated", folder.path());
+  REQUIRE(mixed.exit_code == 2);
+  REQUIRE_THAT(mixed.err, ContainsSubstring("--load-truncated"));
+  if (!cases_dir()) return say_skipped("a picture to be turned", "the cases");
+  const std::string turned = (*cases_dir() / "06_picture_modes_and_damage" / "exif_6.jpg").string();
+  const Json as_stored = parse_json(run_well("inspect --json --exif-orientation ignore " + turned), turned);
+  const Json upright = parse_json(run_well("inspect --json --exif-orientation apply " + turned), turned);
+  REQUIRE((upright.at("size")[0] == as_stored.at("size")[1] && upright.at("size")[1] == as_stored.at("size")[0]));
+  REQUIRE(upright.at("sha256") != as_stored.at("sha256"));
+}
+
+TEST_CASE("inspect: of several files, those that can be read are told, and the others named", "[e2e]") {
+  const TemporaryFolder folder;
+  write_experiment(folder.path());
+  write_text(folder / "broken.png", "no picture");
+  const CommandResult result = run_longclip("inspect --json 0.png broken.png 1.png gone.png", folder.path());
+  REQUIRE(result.exit_code == 2);
+  REQUIRE_THAT(result.err, ContainsSubstring("broken.png") && ContainsSubstring("gone.png"));
+  std::istringstream lines(result.out);
+  std::vector<std::string> paths;
+  for (std::string line; std::getline(lines, line);) paths.push_back(parse_json(line, "line").at("path"));
+  REQUIRE(paths == std::vector<std::string>{"0.png", "1.png"});
+}
+
 TEST_CASE("inspect: the order of an experiment visits each row once an epoch", "[e2e]") {
   const TemporaryFolder folder;
   write_experiment(folder.path());

@@ -25,4 +25,8 @@ void add_export_command(CLI::App& app, Run& run);
 void add_inspect_command(CLI::App& app, Run& run);
 void add_demo_command(CLI::App& app, Run& run);
 
+// Subcommands of `longclip eval`.
+void add_eval_retrieval_command(CLI::App& eval, Run& run);
+void add_eval_himo_command(CLI::App& eval, Run& run);
+
 }  // namespace longclip

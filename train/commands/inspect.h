@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "image/decode.h"
 #include "model/clip_file.h"
 
 namespace longclip {
@@ -14,6 +15,7 @@ struct InspectOptions {
   std::string path;
   bool json = false;
   std::optional<int64_t> size;   ///< pictures: side of the crop
+  DecodeOptions decode;          ///< pictures: how they are read
   std::optional<int64_t> order;  ///< experiments: how many steps
   ReadHints hints;               ///< checkpoints: what the file does not say
 };

@@ -24,8 +24,8 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
       ->check(CLI::Range(1, 1024));
 }
 
-Clip load_model(const ModelOptions& options) {
-  const at::Device device = choose_device(options.device, 0);
+Clip load_model(const ModelOptions& options, int64_t local_rank) {
+  const at::Device device = choose_device(options.device, local_rank);
   ClipWeights weights = read_clip(options.checkpoint, options.hints);
   for (const std::string& note : weights.notes) log_info("{}: {}", options.checkpoint, note);
   Clip model(weights.architecture, std::move(weights.tensors));

@@ -22,8 +22,9 @@ struct ModelOptions {
 /// CKPT, --precision, --device, --batch, --workers, and those of add_hint_options().
 void add_model_options(CLI::App& command, ModelOptions& options);
 
-/// The model on its device; what reading it assumed goes to the log. Throws DataError, InputError.
-Clip load_model(const ModelOptions& options);
+/// The model on its device (with several ranks, that of this local rank); what reading it assumed goes to the log. Throws
+/// DataError, InputError.
+Clip load_model(const ModelOptions& options, int64_t local_rank = 0);
 
 /// How features are computed, with a progress bar on a terminal.
 EncodeOptions encode_options(const ModelOptions& options);

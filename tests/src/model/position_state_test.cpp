@@ -64,10 +64,8 @@ TEST_CASE("PositionState: a length of less than twice the old rows says nothing"
 
 TEST_CASE("PositionState: of the published LongCLIP-B tables one is stretched only and the other trained",
           "[model][golden]") {
-  const auto data = test::data_dir();
-  if (!data) return test::say_skipped("published tables", "shared/data");
-  const std::string pickle = test::read_text(*data / "golden_longclip_b" / "positional_embeddings_b.pkl");
-  const auto table = [&](const char* name) { return test::published_table(pickle, name, 248, 512); };
+  if (!test::data_dir()) return test::say_skipped("published tables", "shared/data");
+  const auto table = [](const char* name) { return test::published_table(name, 248, 512); };
   REQUIRE(position_state(table("positional_embedding"), std::nullopt).kind == Kind::kNotTrained);
   REQUIRE(position_state(table("positional_embedding_res"), std::nullopt).kind == Kind::kTrained);
 }
