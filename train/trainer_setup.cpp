@@ -83,7 +83,7 @@ int64_t choose_workers(const std::optional<int64_t>& workers, const Communicator
 }
 
 Clip load_initial_model(const ModelConfig& config) {
-  ClipWeights weights = read_clip(config.init);
+  ClipWeights weights = read_clip(config.init, {.architecture = config.hints(), .entry = {}});
   for (const std::string& note : weights.notes) log_info("{}: {}", config.init.string(), note);
   require<InputError>(weights.architecture.context_length > 77 || config.allow_short_context,
                       "model.init: {} has {} text positions: an unstretched CLIP, which cuts long captions. Run\n"

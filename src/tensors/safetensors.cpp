@@ -27,9 +27,13 @@ constexpr std::array<at::ScalarType, kSafetensorsTypes.size()> kTypes{
     at::kBool,     at::kByte, at::kChar,  at::kShort,  at::kHalf,
     at::kBFloat16, at::kInt,  at::kFloat, at::kDouble, at::kLong};
 
-at::Tensor copy(const SafetensorsEntry& entry, std::span<const uint8_t> data) {
+constexpr uint64_t kReleasedSize = uint64_t{1} << 20;  // pages of larger tensors are let go of at once
+
+at::Tensor copy(const SafetensorsEntry& entry, const SafetensorsHeader& header, const MappedFile& file) {
   at::Tensor tensor = at::empty(entry.sizes, kTypes[entry.type]);
-  if (entry.end > entry.begin) std::memcpy(tensor.data_ptr(), data.data() + entry.begin, entry.end - entry.begin);
+  const uint64_t num_bytes = entry.end - entry.begin;
+  if (num_bytes > 0) std::memcpy(tensor.data_ptr(), header.data.data() + entry.begin, num_bytes);
+  if (num_bytes >= kReleasedSize) file.release_pages();
   return kTypes[entry.type] == at::kBool ? tensor.view(at::kByte).ne(0)
                                          : tensor;  // bytes other than 0 and 1 are no valid bool
 }
@@ -61,11 +65,15 @@ std::string make_header(const std::vector<NamedTensor>& sorted, const std::map<s
 
 }  // namespace
 
-TensorFile read_safetensors(const std::filesystem::path& path) {
+TensorFile read_safetensors(const std::filesystem::path& path, const TensorRequest& request) {
   const MappedFile file(path);
-  SafetensorsHeader header = read_safetensors_header(file.bytes(), path.string());
-  TensorFile result{.tensors = {}, .metadata = std::move(header.metadata), .format = "safetensors", .ignored = {}};
-  for (const SafetensorsEntry& entry : header.entries) result.tensors.emplace(entry.name, copy(entry, header.data));
+  const SafetensorsHeader header = read_safetensors_header(file.bytes(), path.string());
+  TensorFile result{.tensors = {}, .metadata = header.metadata, .format = "safetensors", .ignored = {}};
+  for (const SafetensorsEntry& entry : header.entries) {
+    if (request.wanted && !request.wanted(entry.name)) continue;
+    const auto on_meta = at::TensorOptions(kTypes[entry.type]).device(at::kMeta);
+    result.tensors.emplace(entry.name, request.values ? copy(entry, header, file) : at::empty(entry.sizes, on_meta));
+  }
   return result;
 }
 

@@ -131,6 +131,49 @@ TEST_CASE("inspect: a row that cannot be used is not in the order", "[e2e]") {
   REQUIRE_THAT(out, ContainsSubstring("step 1, epoch 0:") && ContainsSubstring("0:6") && !ContainsSubstring("0:7"));
 }
 
+TEST_CASE("inspect: the position table tells whether it was stretched and trained, also where no config does",
+          "[e2e]") {
+  const TemporaryFolder folder;
+  REQUIRE(inspect(unstretched_model()).at("position_table").at("state") == "not stretched");
+  const Json stretched = inspect(stretched_model());
+  REQUIRE(stretched.at("position_table") ==
+          Json{{"rows", 248}, {"state", "stretched, not trained"}, {"keep", 20}, {"ratio", 4}, {"source_length", 77}});
+  REQUIRE_THAT(stretched.at("positions").get<std::string>(), !ContainsSubstring("dropped"));
+  run_well("export " + stretched_model() + " hf --format hf --dtype fp16", folder.path());
+  Json config = parse_json(read_text(folder / "hf/config.json"), "config.json");
+  config.erase("longclip");  // as a converter of other people leaves it
+  write_text(folder / "hf/config.json", config.dump());
+  const Json converted = inspect("hf", folder.path());
+  REQUIRE(converted.at("position_table").at("state") == "stretched, not trained");
+  REQUIRE_THAT(converted.at("positions").get<std::string>(),
+               ContainsSubstring("positional_embedding_res") && ContainsSubstring("dropped"));
+  REQUIRE(converted.at("stored_types") == Json{{"float16", 142}});
+  run_well("export " + stretched_model() + " upstream.pt --format upstream", folder.path());
+  REQUIRE_THAT(inspect("upstream.pt", folder.path()).at("notes").dump(), ContainsSubstring("both are equal"));
+  write_experiment(folder.path());
+  run_well("train run.yaml", folder.path());  // captions of a few ids: no stretched position is used
+  REQUIRE(inspect("out", folder.path()).at("kind") == "run folder");
+  const std::string checkpoint = "out/checkpoints/step_00000002";
+  REQUIRE(inspect(checkpoint, folder.path()).at("position_table").at("state") == "stretched, not trained");
+  std::string rows = read_text(folder / "rows.jsonl"), forty;
+  for (int i = 0; i < 40; ++i) forty += "one colour ";
+  for (size_t at = 0; (at = rows.find("one colour", at)) != std::string::npos; at += forty.size())
+    rows.replace(at, 10, forty);
+  write_text(folder / "rows.jsonl", rows);
+  run_well("train run.yaml --set run.dir=longer", folder.path());
+  const Json trained = inspect("longer/checkpoints/step_00000002", folder.path()).at("position_table");
+  REQUIRE(trained.at("state") == "stretched, trained in part");
+  REQUIRE(trained.at("last_trained_row") > 80);
+  REQUIRE(trained.at("last_trained_row") < 95);
+}
+
+TEST_CASE("inspect: what the user says of a file that states it itself is refused where it differs", "[e2e]") {
+  REQUIRE(inspect(stretched_model() + " --hidden-act quick_gelu --text-heads 2").at("kind") == "checkpoint");
+  const CommandResult result = run_longclip("inspect " + stretched_model() + " --hidden-act gelu");
+  REQUIRE(result.exit_code == 2);
+  REQUIRE_THAT(result.err, ContainsSubstring("--hidden-act") && ContainsSubstring("states its architecture"));
+}
+
 TEST_CASE("inspect: what is not known is refused with what would be", "[e2e]") {
   const TemporaryFolder folder;
   write_text(folder / "notes", "just words");

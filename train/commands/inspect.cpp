@@ -14,7 +14,7 @@
 #include "image/picture_names.h"
 #include "model/clip_file.h"
 #include "train/commands/commands.h"
-#include "train/commands/model_options.h"
+#include "train/commands/read_hints_options.h"
 
 namespace longclip {
 namespace fs = std::filesystem;
@@ -26,10 +26,11 @@ enum class Kind { kTensors, kRunFolder, kExperiment, kPicture, kShard };
 Kind kind_of_folder(const fs::path& path) {
   const bool is_run = fs::is_directory(path / "checkpoints") || fs::exists(path / "metrics.jsonl");
   if (is_run) return Kind::kRunFolder;
-  const bool is_checkpoint = fs::exists(path / kArchitectureFile) || fs::exists(path / "config.json");
+  const bool is_checkpoint = fs::exists(path / kArchitectureFile) || fs::exists(path / "config.json") ||
+                             fs::exists(path / "open_clip_config.json") || fs::exists(path / "model_index.json");
   require<InputError>(
       is_checkpoint,
-      "{}: not recognised. A folder must be a checkpoint (with model.json or Hugging Face's config.json) or "
+      "{}: not recognised. A folder must be a checkpoint (with model.json, Hugging Face's config.json or open_clip_config.json) or "
       "a run (with checkpoints or metrics.jsonl)",
       path.string());
   return Kind::kTensors;
@@ -120,10 +121,11 @@ void add_inspect_command(CLI::App& app, Run& run) {
                   "Pictures: turn them upright as their EXIF or XMP data say, as data.exif_orientation does");
   command->add_option("--order", options->order, "Experiments: [source, row] of each pair of the first N steps")
       ->check(CLI::Range(int64_t{1}, INT64_MAX));
+  add_hint_options(*command, options->hints);
   command->footer(
       "Nothing in the files is executed. sha256 of a floating-point tensor is that of its values as float32, so it\n"
       "is the same in every file format; of another tensor, that of its bytes.\n"
-      "Example:\n  longclip inspect ViT-B-16.pt");
+      "Examples:\n  longclip inspect ViT-B-16.pt\n  longclip inspect hf_model --json | jq .position_table\n  longclip inspect photos/*.jpg --json");
   command->callback([options, paths, &run] { run = [options, paths] { return inspect_all(*paths, *options); }; });
 }
 

@@ -14,6 +14,7 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
       .add_option("CKPT", options.checkpoint,
                   "A checkpoint of any format that `longclip inspect` reads, or a run folder (its latest)")
       ->required();
+  add_hint_options(command, options.hints);
   add_enum_option(command, "--precision", options.precision, "Arithmetic of the towers");
   add_enum_option(command, "--device", options.device, "auto: cuda where there is a GPU, else cpu");
   command.add_option("--batch", options.batch, "Pictures or texts encoded at once; the results do not depend on it")
@@ -25,7 +26,7 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
 
 Clip load_model(const ModelOptions& options) {
   const at::Device device = choose_device(options.device, 0);
-  ClipWeights weights = read_clip(options.checkpoint);
+  ClipWeights weights = read_clip(options.checkpoint, options.hints);
   for (const std::string& note : weights.notes) log_info("{}: {}", options.checkpoint, note);
   Clip model(weights.architecture, std::move(weights.tensors));
   if (device.is_cuda()) model.to(device);

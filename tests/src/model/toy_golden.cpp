@@ -1,10 +1,15 @@
 // tests/src/model/toy_golden.cpp -- see toy_golden.h
 #include "toy_golden.h"
 
+#include <ATen/ops/from_blob.h>
+
+#include <cstring>
+
 #include "base/file.h"
 #include "model/stretch.h"
 #include "support/reference_data.h"
 #include "tensors/safetensors.h"
+#include "support/catch.h"
 
 namespace longclip::test {
 
@@ -69,6 +74,18 @@ at::Tensor sampled(const at::Tensor& whole, const at::Tensor& stored) {
 
 double max_difference(const at::Tensor& a, const at::Tensor& b) {
   return a.detach().to(at::kDouble).sub(b.detach().to(at::kDouble)).abs().max().item<double>();
+}
+
+at::Tensor published_table(const std::string& pickle, const std::string& name, int64_t rows, int64_t width) {
+  const size_t entry = pickle.find(std::string{'\x8c', static_cast<char>(name.size())}.append(name));
+  const size_t start = pickle.find(std::string("\x80\x02\x8a\x0al\xfc", 6), entry);  // the torch file's first pickle
+  REQUIRE(start < pickle.size());
+  uint32_t length = 0;  // in front of the bytes
+  std::memcpy(&length, pickle.data() + start - sizeof length, sizeof length);
+  const size_t num_bytes = static_cast<size_t>(rows * width) * sizeof(float);
+  REQUIRE((length > num_bytes && length <= pickle.size() - start));
+  std::string raw = pickle.substr(start + length - num_bytes, num_bytes);
+  return at::from_blob(raw.data(), {rows, width}, at::kFloat).clone();
 }
 
 }  // namespace longclip::test

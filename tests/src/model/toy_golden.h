@@ -44,4 +44,8 @@ at::Tensor sampled(const at::Tensor& whole, const at::Tensor& stored);
 /// Largest absolute difference.
 double max_difference(const at::Tensor& a, const at::Tensor& b);
 
+/// The tensor `name` of the published LongCLIP-B position tables: a pickle of a dict whose tensors are torch files of
+/// PyTorch before 1.6 inside byte strings. The raw floats are the end of such a string.
+at::Tensor published_table(const std::string& pickle, const std::string& name, int64_t rows, int64_t width);
+
 }  // namespace longclip::test
