@@ -1,31 +1,15 @@
 // train/retrieval_evaluation.cpp -- see train/retrieval_evaluation.h
 #include "train/retrieval_evaluation.h"
 
-#include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/tensor.h>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "data/retrieval_set.h"
+#include "train/encode_shares.h"
 
 namespace longclip {
 namespace {
-
-/// This rank's contiguous share of `items`; shares differ by at most one batch of padding.
-template <class Item> std::vector<Item> share_of(const std::vector<Item>& items, Communicator& comm) {
-  const auto total = static_cast<int64_t>(items.size());
-  const int64_t each = (total + comm.world_size() - 1) / comm.world_size();
-  const int64_t first = std::min(comm.rank() * each, total), last = std::min(first + each, total);
-  return {items.begin() + first, items.begin() + last};
-}
-
-/// Features of all items from every rank's share.
-at::Tensor join_shares(const at::Tensor& mine_nE, int64_t total, const at::Device& device, Communicator& comm) {
-  if (comm.world_size() == 1) return mine_nE;
-  const int64_t each = (total + comm.world_size() - 1) / comm.world_size();
-  const at::Tensor padded = at::constant_pad_nd(mine_nE, {0, 0, 0, each - mine_nE.size(0)});
-  return comm.all_gather_rows(padded.to(device)).narrow(0, 0, total).cpu();
-}
 
 /// What is left of a set without the pictures that could not be read (their features are NaN) and their captions.
 struct Readable {
@@ -67,12 +51,11 @@ ScoresByCaptions evaluate_retrieval(const Clip& model, const RetrievalConfig& co
     for (const PictureEntry& picture : set.pictures) names.push_back(fmt::format("{} {}", picture.row, picture.name));
     if (names != encoded_names) {  // usually the same pictures serve both kinds
       encoded_names = std::move(names);
-      image_KE = join_shares(encode_pictures(model, share_of(set.pictures, comm), options), static_cast<int64_t>(set.pictures.size()), model.device(), comm);
+      image_KE = encode_pictures(model, set.pictures, options, comm);
     }
-    const EncodedTexts texts = encode_texts(model, share_of(set.captions, comm), options);
+    const EncodedTexts texts = encode_texts(model, set.captions, options, comm);
     if (texts.truncated > 0) log_warning("{} captions are longer than the model's {} positions and were cut", texts.truncated, model.architecture().context_length);
-    const at::Tensor text_ME = join_shares(texts.text_ME, static_cast<int64_t>(set.captions.size()), model.device(), comm);
-    const Readable readable = leave_out_broken(image_KE, text_ME, set.picture_of_caption);
+    const Readable readable = leave_out_broken(image_KE, texts.text_ME, set.picture_of_caption);
     scores[is_long ? "long" : "short"] = retrieval_recalls(readable.image_KE, readable.text_ME, readable.picture_of_caption);
   }
   return scores;

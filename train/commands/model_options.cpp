@@ -1,7 +1,6 @@
 // train/commands/model_options.cpp -- see train/commands/model_options.h
 #include "train/commands/model_options.h"
 
-
 #include "base/cores.h"
 #include "base/log.h"
 #include "model/clip_file.h"
@@ -23,6 +22,14 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
       ->check(CLI::Range(1, 1024));
 }
 
+void add_picture_options(CLI::App& command, PictureOptions& options) {
+  command.add_flag("--load-truncated", options.load_truncated,
+                   "Take JPEG and PNG pictures that are cut as far as they go, the rest grey or black");
+  add_enum_option(command, "--exif-orientation", options.exif_orientation,
+                  "apply: turn pictures upright as their EXIF or XMP data say; ignore: as CLIP's preprocessing");
+  command.add_flag("--keep-going", options.keep_going, "A missing or broken picture is a warning instead of the end");
+}
+
 Clip load_model(const ModelOptions& options) {
   const at::Device device = choose_device(options.device, 0);
   ClipWeights weights = read_clip(options.checkpoint);
@@ -32,11 +39,14 @@ Clip load_model(const ModelOptions& options) {
   return model;
 }
 
-EncodeOptions encode_options(const ModelOptions& options) {
+EncodeOptions encode_options(const ModelOptions& options, const PictureOptions& pictures) {
   EncodeOptions result;
   result.items_per_batch = options.batch;
   result.workers = options.workers.value_or(cores_for_each());
   result.show_progress = true;
+  result.decode.load_truncated = pictures.load_truncated;
+  result.decode.exif_orientation = pictures.exif_orientation;
+  result.keep_going = pictures.keep_going;
   result.forward.compute_dtype = options.precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat;
   return result;
 }

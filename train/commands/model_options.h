@@ -32,6 +32,15 @@ void add_enum_option(CLI::App& command, const std::string& name, E& value, const
       ->default_str(std::string(enum_name(value)));
 }
 
+/// What to do with pictures that are odd or broken, as in the `data` section of a run.
+struct PictureOptions {
+  bool load_truncated = false, keep_going = false;
+  ExifOrientation exif_orientation = ExifOrientation::kIgnore;
+};
+
+/// --load-truncated, --exif-orientation, --keep-going.
+void add_picture_options(CLI::App& command, PictureOptions& options);
+
 /// CKPT, --precision, --device, --batch, --workers.
 void add_model_options(CLI::App& command, ModelOptions& options);
 
@@ -39,6 +48,6 @@ void add_model_options(CLI::App& command, ModelOptions& options);
 Clip load_model(const ModelOptions& options);
 
 /// How features are computed, with a progress bar on a terminal.
-EncodeOptions encode_options(const ModelOptions& options);
+EncodeOptions encode_options(const ModelOptions& options, const PictureOptions& pictures = {});
 
 }  // namespace longclip
