@@ -86,16 +86,16 @@ Sample PairDataset::load(int64_t epoch, int64_t position) const {
       skipped.back().reason);
 }
 
-Sample PairDataset::load_row(const RowId& id, int64_t epoch) const {
+Sample PairDataset::load_row(const RowId& id, int64_t epoch, SampleOrigin* origin) const {
   const PairSource& source = *sources_.at(static_cast<size_t>(id.source));
-  const PairRow row = source.row(id.row);
+  PairRow row = source.row(id.row);
   CropCache* const cache = crops_.at(static_cast<size_t>(id.source)).get();
   const int64_t slot = source.first_row() + id.row;
   // Asked before the picture is read: if the file changes in between, its crop is kept under an identity that is no more.
   const std::string identity = cache != nullptr ? source.picture_identity(id.row, row) : "";
   std::optional<Crop> crop;
   if (!identity.empty()) crop = cache->find(slot, identity);
-  const std::string encoded = crop ? "" : source.read_picture(row);
+  std::string encoded = crop ? "" : source.read_picture(row);
   Sample sample;
   sample.id = id;
   try {
@@ -109,6 +109,7 @@ Sample PairDataset::load_row(const RowId& id, int64_t epoch) const {
   } catch (const DataError& error) {
     throw BadRowError({row.source, row.line, row.image, error.what()});
   }
+  if (origin != nullptr) *origin = {std::move(row), std::move(encoded)};
   return sample;
 }
 

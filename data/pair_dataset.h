@@ -37,6 +37,12 @@ struct Sample {
   std::vector<BadRow> skipped;       ///< bad rows that this sample stands in for
 };
 
+/// What a sample was made of.
+struct SampleOrigin {
+  PairRow row;
+  std::string encoded;  ///< the picture's file; empty where its crop came out of the cache
+};
+
 /// Immutable once built. Thread-safety: load() and load_row() may be called from several threads at once.
 class PairDataset {
  public:
@@ -48,8 +54,8 @@ class PairDataset {
   /// rank and thread. Throws BadRowError under on_bad_sample: fail, and DataError if more bad rows stand after each
   /// other than max_bad_fraction allows in all.
   Sample load(int64_t epoch, int64_t position) const;
-  /// One row as it would be used in `epoch`. Throws BadRowError.
-  Sample load_row(const RowId& id, int64_t epoch) const;
+  /// One row as it would be used in `epoch`; `origin`, where it is wanted, is filled. Throws BadRowError.
+  Sample load_row(const RowId& id, int64_t epoch, SampleOrigin* origin = nullptr) const;
 
   /// REQUIRES: options().needs_steps.
   const EpochOrder& order() const { return *order_; }

@@ -31,16 +31,16 @@ struct RowFacts {
 RowFacts read_row(const PairDataset& dataset, const RowId& id) {
   RowFacts facts;
   try {
-    const Sample sample = dataset.load_row(id, /*epoch=*/0);
+    SampleOrigin origin;
+    const Sample sample = dataset.load_row(id, /*epoch=*/0, &origin);
     facts.long_ids = static_cast<int64_t>(sample.long_ids.size());
     facts.short_ids = static_cast<int64_t>(sample.short_ids.size());
     facts.holds_special_token = sample.holds_special_token;
     facts.picture = sample.picture;
-    const PairSource& source = *dataset.sources()[static_cast<size_t>(id.source)];
-    const PairRow row = source.row(id.row);
-    facts.has_short = !row.short_captions.empty();
-    facts.caption_hash = sha256_prefix(row.long_captions.front());
-    facts.picture_hash = sha256_prefix(source.read_picture(row));
+    facts.has_short = !origin.row.short_captions.empty();
+    facts.caption_hash = sha256_prefix(origin.row.long_captions.front());
+    if (origin.encoded.empty()) origin.encoded = dataset.sources()[static_cast<size_t>(id.source)]->read_picture(origin.row);
+    facts.picture_hash = sha256_prefix(origin.encoded);
   } catch (const BadRowError& error) {
     facts.bad = error.row;
   }

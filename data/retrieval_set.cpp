@@ -1,6 +1,9 @@
 // data/retrieval_set.cpp -- one pass over the rows.
 #include "data/retrieval_set.h"
 
+#include <algorithm>
+#include <span>
+
 #include "base/signals.h"
 #include "text/caption.h"
 
@@ -11,13 +14,14 @@ namespace {
 constexpr size_t kNamedRows = 20;
 
 /// Throws BadRowError if the row has no caption of that kind.
-void append_row(const std::shared_ptr<const PairSource>& source, int64_t index, CaptionKind kind, RetrievalSet& set) {
+void append_row(const std::shared_ptr<const PairSource>& source, int64_t index, CaptionKind kind, size_t most_captions,
+                RetrievalSet& set) {
   const PairRow row = source->row(index);
-  const std::vector<std::string>& captions = kind == CaptionKind::kLong ? row.long_captions : row.short_captions;
+  const std::span<const std::string> captions = kind == CaptionKind::kLong ? row.long_captions : row.short_captions;
   if (captions.empty()) throw BadRowError({row.source, row.line, row.image, "no short caption"});
   const auto picture = static_cast<int64_t>(set.pictures.size());
   set.pictures.emplace_back(source->picture_file(row).string(), source, index);
-  for (const std::string& caption : captions) {
+  for (const std::string& caption : captions.first(std::min(captions.size(), most_captions))) {
     set.captions.push_back(single_line(caption));
     set.picture_of_caption.push_back(picture);
   }
@@ -34,13 +38,15 @@ void append_row(const std::shared_ptr<const PairSource>& source, int64_t index, 
 
 }  // namespace
 
-RetrievalSet load_retrieval_set(const SourceConfig& config, CaptionKind kind, bool bad_lines_allowed) {
+RetrievalSet load_retrieval_set(const SourceConfig& config, CaptionKind kind, bool bad_lines_allowed,
+                                std::optional<int64_t> captions_per_picture) {
+  const auto most_captions = static_cast<size_t>(captions_per_picture.value_or(INT64_MAX));
   const std::shared_ptr<const PairSource> source = build_source(config);
   RetrievalSet set;
   for (int64_t index = 0; index < source->rows(); ++index) {
     throw_if_stop_requested();
     try {
-      append_row(source, index, kind, set);
+      append_row(source, index, kind, most_captions, set);
     } catch (const BadRowError& error) {
       set.skipped.push_back(error.row);
     }

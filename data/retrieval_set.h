@@ -3,6 +3,7 @@
 // A row is one picture with one or several captions; rows are never merged, even where they name the same file.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,10 +21,11 @@ struct RetrievalSet {
   std::vector<BadRow> skipped;              ///< rows that are bad or have no caption of this kind
 };
 
-/// All captions of one kind of all rows, in the order of the file. Whether a picture exists is not looked at:
-/// PictureReader refuses a missing one by name.
+/// The captions of one kind of all rows, in the order of the file: all of a row, or its first `captions_per_picture`. Whether
+/// a picture exists is not looked at: PictureReader refuses a missing one by name.
 /// `bad_lines_allowed`: rows that have no usable caption are left out and listed in `skipped`; otherwise they are a DataError
 /// that names them, as for a file named on the command line. Throws DataError if no row is left.
-RetrievalSet load_retrieval_set(const SourceConfig& config, CaptionKind kind, bool bad_lines_allowed);
+RetrievalSet load_retrieval_set(const SourceConfig& config, CaptionKind kind, bool bad_lines_allowed,
+                                std::optional<int64_t> captions_per_picture = std::nullopt);
 
 }  // namespace longclip

@@ -109,12 +109,13 @@ void train(const RunConfig& config, Communicator& comm) { Trainer(config, Resume
 DemoRow measure(const DemoOptions& options, const std::string& name, const fs::path& checkpoint, Communicator& comm) {
   ClipWeights weights = read_clip(checkpoint);
   const Clip model(weights.architecture, std::move(weights.tensors));
-  RetrievalConfig set;
-  set.name = "val";
-  set.path = options.out / "val" / "triples.jsonl";
-  set.images = {options.out / "val"};
-  const EncodeOptions encode{.forward = {}, .items_per_batch = 100, .workers = choose_workers({}, comm)};
-  return {name, evaluate_retrieval(model, set, encode, /*bad_lines_allowed=*/false, comm)};
+  RetrievalJob job;
+  job.set.name = "val";
+  job.set.path = options.out / "val" / "triples.jsonl";
+  job.set.images = {options.out / "val"};
+  job.encode.items_per_batch = 100;
+  job.encode.workers = choose_workers({}, comm);
+  return {name, evaluate_retrieval(model, job, comm)};
 }
 
 void export_model(const DemoOptions& options) {

@@ -63,6 +63,7 @@ EncodedTexts encode_texts(const Clip& model, const std::vector<std::string>& tex
   const Architecture& architecture = model.architecture();
   require<DataError>(architecture.has_clip_vocabulary(), "the model's vocabulary ({} entries) is not CLIP's, so texts cannot be tokenised for it",
                      architecture.vocabulary_size);
+  const int64_t most_tokens = std::min(options.max_tokens.value_or(architecture.context_length), architecture.context_length);
   EncodedTexts result;
   OptionalBar bar(options.show_progress, "encode texts", static_cast<int64_t>(texts.size()));
   std::vector<at::Tensor> batches;
@@ -71,7 +72,7 @@ EncodedTexts encode_texts(const Clip& model, const std::vector<std::string>& tex
     throw_if_stop_requested();
     std::vector<std::vector<int32_t>> ids;
     for (size_t i = first; i < std::min(first + batch, texts.size()); ++i) {
-      Tokenized tokens = Tokenizer::clip().encode(texts[i], architecture.context_length);
+      Tokenized tokens = Tokenizer::clip().encode(texts[i], most_tokens);
       result.truncated += tokens.truncated ? 1 : 0;
       ids.push_back(std::move(tokens.ids));
     }

@@ -96,12 +96,10 @@ void LaunchRun::start_ranks() {
       {"TORCHELASTIC_RESTART_COUNT", std::to_string(attempt_)},
       {"TORCHELASTIC_MAX_RESTARTS", std::to_string(board_.max_restarts())},
   };
-  std::vector<std::string> arguments{"train"};
-  arguments.insert(arguments.end(), plan_.train_options.begin(), plan_.train_options.end());
   for (int64_t local = 0; local < num_ranks; ++local) {
     variables["RANK"] = std::to_string(board_.first_rank() + local);
     variables["LOCAL_RANK"] = std::to_string(local);
-    const pid_t pid = ranks_.start(local, arguments, variables);
+    const pid_t pid = ranks_.start(local, plan_.arguments, variables);
     log_info("attempt {}: rank {} of {} is pid {}", attempt_, board_.first_rank() + local, board_.world_size(), pid);
   }
 }

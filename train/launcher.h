@@ -11,7 +11,7 @@ namespace longclip {
 struct LaunchPlan {
   LaunchNode node;
   int64_t grace_seconds = 30;              ///< from SIGTERM to SIGKILL after a failure
-  std::vector<std::string> train_options;  ///< CONFIG and options of `longclip train`
+  std::vector<std::string> arguments;      ///< of `longclip`: train CONFIG ..., or eval retrieval CKPT ...
 };
 
 /// The number of GPUs, or 1 where there are none.

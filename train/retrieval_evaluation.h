@@ -3,24 +3,40 @@
 
 #include <map>
 
+#include "data/retrieval_set.h"
 #include "dist/communicator.h"
+#include "eval/best_candidates.h"
 #include "eval/eval_config.h"
-#include "eval/retrieval.h"
 #include "train/encode_features.h"
 
 namespace longclip {
 
-/// Scores of one kind of captions ("long", "short").
-using ScoresByCaptions = std::map<std::string, RetrievalScores>;
+/// One measurement.
+struct RetrievalJob {
+  RetrievalConfig set = {};
+  EncodeOptions encode = {};
+  /// A row without a usable caption, and other counts than those of set.protocol (unless skip or limit ask for them), are
+  /// errors; otherwise such rows are left out, and both are warnings. Pictures: encode.keep_going.
+  bool strict = true;
+  /// Measured once more with the captions cut to so many ids, start and end counted, for each of them.
+  std::vector<int64_t> max_tokens = {};
+  /// Keep the first so many candidates of each query; 0: none. REQUIRES: not encode.keep_going.
+  int64_t num_best = 0;
+};
 
-/// Each rank encodes its share of pictures and captions; the scores are those of one rank, on every rank.
-/// `bad_lines_allowed`: rows without a usable caption are left out with a warning instead of being an error; so are
-/// pictures that cannot be read, with options.keep_going.
-/// Collective: yes. Throws DataError naming what cannot be read.
-ScoresByCaptions evaluate_retrieval(const Clip& model, const RetrievalConfig& set, const EncodeOptions& options, bool bad_lines_allowed,
-                                    Communicator& comm);
+/// What was found with one kind of captions.
+struct CaptionScores : RetrievalScores {
+  std::map<int64_t, RetrievalScores> by_max_tokens;       ///< job.max_tokens
+  RetrievalSet set;                                       ///< with job.num_best, as the next two
+  std::vector<std::vector<Candidate>> best_of_picture;    ///< captions
+  std::vector<std::vector<Candidate>> best_of_caption;    ///< pictures
+};
 
-/// The recalls as keys of a metrics line: eval_<name>_i2t_R@1, or eval_<name>_long_i2t_R@1 where there are two kinds.
-Json to_metrics(const std::string& name, const ScoresByCaptions& scores);
+/// "long", "short".
+using ScoresByCaptions = std::map<std::string, CaptionScores>;
+
+/// Each rank encodes its share of pictures and captions; pictures are encoded once. The scores are those of one rank, on every
+/// rank. Collective: yes. Throws DataError naming what cannot be read, InputError for max_tokens beyond the model's positions.
+ScoresByCaptions evaluate_retrieval(const Clip& model, const RetrievalJob& job, Communicator& comm);
 
 }  // namespace longclip

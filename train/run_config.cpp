@@ -9,6 +9,7 @@
 #include "config/section_reference.h"
 #include "config/section_writer.h"
 #include "data/formats/index_cache.h"
+#include "eval/metric_names.h"
 
 namespace longclip {
 namespace {
@@ -49,6 +50,16 @@ void RunSection::validate(const RejectField& reject) const {
 
 namespace {
 
+/// checkpoint.keep_best names a metric that another section makes.
+void check_keep_best(const ConfigNode& root, const RunConfig& config) {
+  const auto& name = config.checkpoint.keep_best;
+  const std::vector<std::string> known = metric_names(config.eval);
+  if (!name || std::ranges::find(known, *name) != known.end()) return;
+  const ConfigNode* section = root.find("checkpoint");
+  const std::string is = known.empty() ? "eval measures nothing" : fmt::format("eval measures {}", fmt::join(known, ", "));
+  fail_at(*section->find("keep_best"), "checkpoint.keep_best", fmt::format("no metric has the name '{}'; {}", *name, is));
+}
+
 RunConfig read_run_config(const ConfigNode& root) {
   RunConfig config;
   read_section(root, "", config);
@@ -57,6 +68,7 @@ RunConfig read_run_config(const ConfigNode& root) {
   const std::filesystem::path cache_dir = config.data.cache_dir.value_or(default_cache_dir());
   for (TrainSourceConfig& source : config.data.train) source.cache_dir = cache_dir;
   for (RetrievalConfig& source : config.eval.retrieval) source.cache_dir = cache_dir;
+  check_keep_best(root, config);
   return config;
 }
 

@@ -18,17 +18,17 @@ void add_entry(ConfigNode& mapping, const std::string& key, const std::string& t
   entry.source = mapping.source;
 }
 
-ConfigNode parse_short_form(const std::string& spec, const ConfigSource& source) {
+ConfigNode parse_short_form(const std::string& spec, const ConfigSource& source, bool has_format) {
   const size_t colon = spec.find(':');
-  if (colon == std::string::npos) {
+  if (has_format && colon == std::string::npos) {
     fail<ConfigError>("{}: must be FORMAT:PATH[,images=DIR][,split=NAME][,skip=N][,limit=N]; formats are {}", source.name,
                       type_text<SourceFormat>({}));
   }
   ConfigNode mapping;
   mapping.kind = ConfigNode::Kind::kMapping;
   mapping.source = std::make_shared<const ConfigSource>(source);
-  add_entry(mapping, "format", spec.substr(0, colon));
-  size_t start = colon + 1;
+  if (has_format) add_entry(mapping, "format", spec.substr(0, colon));
+  size_t start = has_format ? colon + 1 : 0;
   size_t comma = spec.find(',', start);
   add_entry(mapping, "path", spec.substr(start, comma - start));
   while (comma != std::string::npos) {
@@ -47,9 +47,10 @@ ConfigNode parse_short_form(const std::string& spec, const ConfigSource& source)
 
 }  // namespace
 
-SourceConfig parse_source_spec(const std::string& spec) {
+SourceConfig parse_source_spec(const std::string& spec, std::optional<SourceFormat> format) {
   const ConfigSource source{fmt::format("data '{}'", spec), std::filesystem::current_path(), 1};
-  const ConfigNode tree = spec.starts_with('{') ? parse_yaml(spec, source) : parse_short_form(spec, source);
+  ConfigNode tree = spec.starts_with('{') ? parse_yaml(spec, source) : parse_short_form(spec, source, !format);
+  if (format) add_entry(tree, "format", std::string(enum_name(*format)));
   SourceConfig config;
   read_section(tree, "", config);
   config.cache_dir = default_cache_dir();

@@ -61,6 +61,7 @@ class Trainer {
   void check_limits(const PairBatch& batch, const StepReport& report);
   PairBatch next_batch();
   Json evaluate();                                                                    // [all]
+  void note_best(const Json& metrics);
   void start_saver(bool resumed);
   Checkpoint checkpoint();
   void save();

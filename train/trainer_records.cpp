@@ -9,7 +9,7 @@
 #include "base/progress.h"
 #include "base/signals.h"
 #include "model/clip.h"
-#include "train/retrieval_evaluation.h"
+#include "train/retrieval_report.h"
 #include "train/trainer.h"
 #include "train/zero_shot_evaluation.h"
 
@@ -153,17 +153,31 @@ Json Trainer::evaluate() {
                               .keep_going = true};  // one bad validation picture must not end a run
   Json metrics;
   for (const RetrievalConfig& set : config_.eval.retrieval) {
-    metrics.update(to_metrics(set.name, evaluate_retrieval(model_, set, options, /*bad_lines_allowed=*/true, comm_)));
+    metrics.update(to_metrics(set.label(), evaluate_retrieval(model_, {.set = set, .encode = options, .strict = false}, comm_)));
   }
   for (const ZeroShotConfig& set : config_.eval.zeroshot) {
     metrics.update(to_metrics(set.name, evaluate_zero_shot(model_, load_zero_shot_set(set), options, comm_)));
   }
+  note_best(metrics);
   return metrics;
+}
+
+/// The checkpoint of this step is due when it is the best.
+void Trainer::note_best(const Json& metrics) {
+  const auto& name = config_.checkpoint.keep_best;
+  if (!name) return;
+  const auto value = metrics.at(*name).get<double>();
+  const bool has_best = state_.best_step > 0 && state_.best_metric == *name;
+  if (has_best && value <= state_.best_value) return;
+  state_.best_metric = *name;
+  state_.best_value = value;
+  state_.best_step = state_.step;
+  if (comm_.rank() == 0) log_info("{} is {:.6g}, the best so far; checkpoints/best will name step {}", *name, value, state_.step);
 }
 
 bool Trainer::checkpoint_due(const StepReport& report) const {
   if (report.save == SaveVerdict::kFail) fail<std::runtime_error>("{}", saver_ ? saver_->failure() : kRankZeroFailed);
-  return report.save == SaveVerdict::kSave;
+  return report.save == SaveVerdict::kSave || state_.best_step == state_.step;
 }
 
 void Trainer::rescue() {

@@ -84,7 +84,7 @@ int64_t choose_workers(const std::optional<int64_t>& workers, const Communicator
 }
 
 Clip load_initial_model(const ModelConfig& config) {
-  ClipWeights weights = read_clip(config.init);
+  ClipWeights weights = read_clip(config.init, {.architecture = config.hints(), .entry = {}});
   for (const std::string& note : weights.notes) log_info("{}: {}", config.init.string(), note);
   require<InputError>(weights.architecture.context_length > 77 || config.allow_short_context,
                       "model.init: {} has {} text positions: an unstretched CLIP, which cuts long captions. Run\n"
@@ -134,7 +134,10 @@ void Trainer::restore(const std::optional<Checkpoint>& checkpoint) {
     state_ = checkpoint->state;
     optimizer_->load_state(checkpoint->optimizer);
     log_info("resuming after step {}", state_.step);
-    if (comm_.rank() == 0) set_aside_newer_checkpoints(config_.run.dir, state_.step);
+    if (comm_.rank() == 0) {
+      set_aside_newer_checkpoints(config_.run.dir, state_.step);
+      restore_best_checkpoint(config_.run.dir, state_.best_step);
+    }
   }
   const DataFingerprint now = fingerprint_of(dataset_->sources());
   check_same_run(now);

@@ -3,13 +3,14 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "eval/metric_names.h"
 #include "text/prompts.h"
-#include "train/encode_shares.h"
+#include "train/shared_encoding.h"
 
 namespace longclip {
 namespace {
 
-at::Tensor encode_classes(const Clip& model, const ZeroShotSet& set, const EncodeOptions& options, Communicator& comm) {
+at::Tensor encode_classes(const SharedEncoder& encoder, const ZeroShotSet& set) {
   std::vector<std::string> prompts;
   std::vector<int64_t> class_of_prompt;
   for (size_t i = 0; i < set.names.size(); ++i) {
@@ -20,7 +21,7 @@ at::Tensor encode_classes(const Clip& model, const ZeroShotSet& set, const Encod
       }
     }
   }
-  return class_features(encode_texts(model, prompts, options, comm).text_ME, class_of_prompt, static_cast<int64_t>(set.names.size()));
+  return class_features(encoder.texts(prompts).text_ME, class_of_prompt, static_cast<int64_t>(set.names.size()));
 }
 
 }  // namespace
@@ -35,8 +36,9 @@ ZeroShotSet load_zero_shot_set(const ZeroShotConfig& config) {
 }
 
 ZeroShotScores evaluate_zero_shot(const Clip& model, const ZeroShotSet& set, const EncodeOptions& options, Communicator& comm) {
-  const at::Tensor class_CE = encode_classes(model, set, options, comm);
-  at::Tensor image_KE = encode_pictures(model, set.folders.pictures, options, comm);
+  const SharedEncoder encoder(model, options, comm);
+  const at::Tensor class_CE = encode_classes(encoder, set);
+  at::Tensor image_KE = encoder.pictures(set.folders.pictures);
   std::vector<int64_t> class_of_picture = set.folders.class_of_picture;
   const at::Tensor broken_K = image_KE.isnan().any(1);
   if (options.keep_going && broken_K.any().item<bool>()) {
@@ -48,7 +50,7 @@ ZeroShotScores evaluate_zero_shot(const Clip& model, const ZeroShotSet& set, con
 }
 
 Json to_metrics(const std::string& name, const ZeroShotScores& scores) {
-  return {{"eval_" + name + "_top1", scores.top1}, {"eval_" + name + "_top5", scores.top5}};
+  return {{zero_shot_metric(name, 1), scores.top1}, {zero_shot_metric(name, 5), scores.top5}};
 }
 
 }  // namespace longclip

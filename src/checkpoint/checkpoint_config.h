@@ -16,6 +16,7 @@ struct CheckpointConfig {
   int64_t every_minutes = 30;
   int64_t keep_last = 3;
   std::optional<int64_t> keep_every_steps;
+  std::optional<std::string> keep_best;
   OnWriteError on_error = OnWriteError::kRetry;
   int64_t retry_seconds = 60;
 
@@ -28,6 +29,9 @@ struct CheckpointConfig {
     visit("keep_last", self.keep_last, {"The newest checkpoints that stay; older ones are removed."});
     visit("keep_every_steps", self.keep_every_steps,
           {"Checkpoints at multiples of this many steps stay too; `none`: no such."});
+    visit("keep_best", self.keep_best,
+          {"A metric of the evaluations, for example `eval_val_t2i_R@1`: whenever it is higher than ever before, a checkpoint is written, "
+           "`checkpoints/best` names it, and it stays until a better one is there; `none`: no such."});
     visit("on_error", self.on_error,
           {"When a file of the run cannot be written (disk full). `retry`: the error is logged, the run goes on, a checkpoint is tried again, and lines of "
            "`metrics.jsonl` and the other logs wait in memory; the end of the run still fails with exit code 1 if the disk never takes them. `fail`: "

@@ -80,6 +80,7 @@ void save_checkpoint(const fs::path& run_dir, const Checkpoint& checkpoint) {
     throw;
   }
   write_file_atomically(checkpoints / "latest", name + "\n");
+  if (checkpoint.state.best_step == checkpoint.state.step) write_file_atomically(checkpoints / "best", name + "\n");
 }
 
 Checkpoint load_checkpoint(const fs::path& folder) {
@@ -132,6 +133,23 @@ void set_aside_newer_checkpoints(const fs::path& run_dir, int64_t step) {
   }
 }
 
+std::optional<fs::path> best_checkpoint(const fs::path& run_dir) {
+  const fs::path file = run_dir / "checkpoints" / "best";
+  if (!fs::exists(file)) return std::nullopt;
+  const std::string text = read_file(file, 4096);
+  const fs::path folder = run_dir / "checkpoints" / text.substr(0, text.find('\n'));
+  return step_of(folder) >= 0 && fs::is_directory(folder) ? std::optional(folder) : std::nullopt;
+}
+
+void restore_best_checkpoint(const fs::path& run_dir, int64_t step) {
+  const fs::path checkpoints = run_dir / "checkpoints", best = checkpoints / "best";
+  if (step > 0 && fs::is_directory(checkpoints / checkpoint_name(step))) {
+    write_file_atomically(best, checkpoint_name(step) + "\n");
+  } else {
+    fs::remove(best);
+  }
+}
+
 void remove_unfinished_checkpoints(const fs::path& run_dir) {
   std::error_code absent;
   std::vector<fs::path> found;
@@ -143,10 +161,11 @@ void remove_unfinished_checkpoints(const fs::path& run_dir) {
 
 void remove_old_checkpoints(const fs::path& run_dir, const CheckpointConfig& config) {
   const std::vector<fs::path> found = list_checkpoints(run_dir);
+  const std::optional<fs::path> best = best_checkpoint(run_dir);
   const auto keep_last = static_cast<size_t>(config.keep_last);
   for (size_t i = 0; i + keep_last < found.size(); ++i) {
     const bool kept_for_ever = config.keep_every_steps && step_of(found[i]) % *config.keep_every_steps == 0;
-    if (!kept_for_ever) fs::remove_all(found[i]);
+    if (!kept_for_ever && found[i] != best) fs::remove_all(found[i]);
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// checkpoint/checkpoint_folder.h -- a run's checkpoints on disk: RUN/checkpoints/step_00001200/ and RUN/checkpoints/latest.
+// checkpoint/checkpoint_folder.h -- a run's checkpoints on disk: RUN/checkpoints/step_00001200/, RUN/checkpoints/latest, and with
+// checkpoint.keep_best RUN/checkpoints/best.
 // Byte-level description: docs/checkpoint_format.md.
 
 #include <cstdint>
@@ -24,7 +25,7 @@ struct Checkpoint {
   std::string config_yaml;  ///< the effective config
 };
 
-/// Writes RUN/checkpoints/step_N (N = state.step), then makes `latest` name it. The folder is written beside, every file
+/// Writes RUN/checkpoints/step_N (N = state.step), then makes `latest` name it, and `best` if N is state.best_step. The folder is written beside, every file
 /// synced, and renamed when complete, so a kill at any moment leaves the older checkpoints and `latest` valid.
 /// Throws std::runtime_error with the system's reason (disk full); what was begun is removed.
 void save_checkpoint(const std::filesystem::path& run_dir, const Checkpoint& checkpoint);
@@ -46,7 +47,14 @@ void set_aside_newer_checkpoints(const std::filesystem::path& run_dir, int64_t s
 /// Removes what a killed process left of a checkpoint. REQUIRES: no one writes to this run.
 void remove_unfinished_checkpoints(const std::filesystem::path& run_dir);
 
-/// Removes what `config` does not keep, oldest first; never the newest.
+/// The checkpoint that RUN/checkpoints/best names, if it is there.
+std::optional<std::filesystem::path> best_checkpoint(const std::filesystem::path& run_dir);
+
+/// When a run goes on with a state in which the checkpoint of `step` is the best (0: none): makes `best` name it if it is there,
+/// and otherwise removes `best`.
+void restore_best_checkpoint(const std::filesystem::path& run_dir, int64_t step);
+
+/// Removes what `config` does not keep, oldest first; never the newest, and never the best.
 void remove_old_checkpoints(const std::filesystem::path& run_dir, const CheckpointConfig& config);
 
 }  // namespace longclip

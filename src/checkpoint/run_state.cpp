@@ -17,6 +17,9 @@ void visit_fields(State& state, Visitor&& visit) {
   visit("seed", state.seed);
   visit("data_rows", state.data_rows);
   visit("data_content", state.data_content);
+  visit("best_metric", state.best_metric);
+  visit("best_step", state.best_step);
+  visit("best_value", state.best_value);
   visit("config_hash", state.config_hash);
   visit("program_version", state.program_version);
 }
@@ -32,9 +35,12 @@ Json to_json(const RunState& state) {
 RunState run_state_from_json(const Json& json, const std::string& where) {
   RunState state;
   visit_fields(state, [&]<class T>(const char* name, T& value) {
+    if (json.is_object() && !json.contains(name) && std::string_view(name).starts_with("best_")) return;  // before keep_best
     require<DataError>(json.is_object() && json.contains(name), "{}: '{}' is missing", where, name);
     const Json& member = json.at(name);
-    const bool fits = std::is_same_v<T, std::string> ? member.is_string() : member.is_number_integer();
+    const bool fits = std::is_same_v<T, std::string> ? member.is_string()
+                      : std::is_same_v<T, double>    ? member.is_number()
+                                                     : member.is_number_integer();
     require<DataError>(fits, "{}: '{}' has the wrong type", where, name);
     value = member.get<T>();
   });

@@ -18,6 +18,9 @@ struct RunState {
   int64_t seed = 0;         ///< every random choice is a function of it, the epoch and the row: there is no other rng state
   int64_t data_rows = 0;    ///< fingerprint of the data
   std::string data_content;
+  std::string best_metric;  ///< checkpoint.keep_best when best_step was found
+  int64_t best_step = 0;    ///< of the highest value so far; 0: none
+  double best_value = 0;
   std::string config_hash;
   std::string program_version;
 

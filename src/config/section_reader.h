@@ -2,6 +2,7 @@
 // config/section_reader.h -- fills a struct that lists its fields (base/config_field.h) from the tree of a YAML file.
 // Unknown, missing, ill-typed and out-of-range keys are ConfigErrors with file, line, column and the full key.
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -91,9 +92,12 @@ template <ConfigSection T> void read_section(const ConfigNode& node, const std::
   std::vector<std::string_view> known;
   T::fields(out, [&](std::string_view name, auto&, const FieldDoc&) { known.push_back(name); });
   check_keys(node, key, known);
-  std::vector<std::string_view> overruled;
+  std::vector<std::string_view> overruled, replaced;
   T::fields(out, [&](std::string_view name, auto&, const FieldDoc& doc) {
-    if (!doc.replaces.empty()) overruled.push_back(overruled_key(node, key, doc, name));
+    if (doc.replaces.empty()) return;
+    overruled.push_back(overruled_key(node, key, doc, name));
+    const ConfigNode* own = node.find(name);
+    if (own != nullptr && !is_word(*own, doc.empty)) replaced.push_back(doc.replaces);
   });
   T::fields(out, [&](std::string_view name, auto& value, const FieldDoc& doc) {
     const ConfigNode* entry = node.find(name);
@@ -102,7 +106,7 @@ template <ConfigSection T> void read_section(const ConfigNode& node, const std::
     }
     if (entry != nullptr) {
       read_value(*entry, join_key(key, name), doc, value);
-    } else {
+    } else if (std::ranges::find(replaced, name) == replaced.end()) {
       read_absent(node, join_key(key, name), doc, value);
     }
   });

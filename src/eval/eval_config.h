@@ -22,31 +22,56 @@ template <> struct EnumNames<PromptTemplates> {
                                      std::pair{PromptTemplates::kSimple, "simple"}};
 };
 
+/// Sets that papers report; their rules are in eval/retrieval_protocol.h.
+enum class RetrievalProtocol { kUrban1k, kSharegpt4v1k, kDocci, kCoco5k, kFlickr30k1k, kFlickr30k31k };
+template <> struct EnumNames<RetrievalProtocol> {
+  static constexpr std::array kNames{
+      std::pair{RetrievalProtocol::kUrban1k, "urban1k"},          std::pair{RetrievalProtocol::kSharegpt4v1k, "sharegpt4v-1k"},
+      std::pair{RetrievalProtocol::kDocci, "docci"},              std::pair{RetrievalProtocol::kCoco5k, "coco5k"},
+      std::pair{RetrievalProtocol::kFlickr30k1k, "flickr30k-1k"}, std::pair{RetrievalProtocol::kFlickr30k31k, "flickr30k-31k"}};
+};
+
 /// Throws the error of a name that cannot be part of a metric's name.
 inline void check_set_name(const std::string& name, const RejectField& reject) {
   const auto allowed = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
   };
-  if (name.empty() || !std::ranges::all_of(name, allowed)) reject("name", "must be letters, digits, `_` and `-`");
+  if (!std::ranges::all_of(name, allowed)) reject("name", "must be letters, digits, `_` and `-`");
 }
 
 /// One set of pictures and captions to search.
 struct RetrievalConfig : SourceConfig {
   std::string name;
+  std::optional<RetrievalProtocol> protocol;
   RetrievalCaptions captions = RetrievalCaptions::kBoth;
+  std::optional<int64_t> captions_per_picture;
 
   bool operator==(const RetrievalConfig&) const = default;
 
+  /// The name in the metrics.
+  std::string label() const { return name.empty() && protocol ? std::string(enum_name(*protocol)) : name; }
+
   template <class Self, class Visitor> static void fields(Self& self, Visitor&& visit) {
     visit("name", self.name,
-          {"Name in the metrics (`eval_<name>_i2t_R@1`): letters, digits, `_` and `-`.", "", kRequired});
+          {"Name in the metrics (`eval_<name>_i2t_R@1`): letters, digits, `_` and `-`; with `protocol` it may be left out and "
+           "is that of the protocol."});
+    visit("protocol", self.protocol,
+          {.meaning = "A set that papers report, by its name (docs/evaluation.md): it decides `format`, `split`, the captions and "
+                      "how many there must be; `path` is the folder of the data set, or its caption file. `none`: your own data.",
+           .replaces = "format"});
     SourceConfig::fields(self, visit);
     visit("captions", self.captions,
-          {"Captions that are searched with: `long`, `short` or `both` (one after the other)."});
+          {"Captions that are searched with: `long`, `short` or `both` (one after the other). With `protocol`: its own."});
+    visit("captions_per_picture", self.captions_per_picture,
+          {"Use only the first N captions of a row; `none`: all of them."});
   }
   void validate(const RejectField& reject) const {
     SourceConfig::validate(reject);
+    if (name.empty() && !protocol) reject("name", "is missing and has no default without a protocol");
     check_set_name(name, reject);
+    if (captions_per_picture && *captions_per_picture < 1) reject("captions_per_picture", "must be at least 1");
+    if (protocol && split) reject("split", "is decided by the protocol");
+    if (protocol && captions_per_picture) reject("captions_per_picture", "is decided by the protocol");
   }
 };
 
@@ -60,6 +85,9 @@ struct ZeroShotConfig {
   std::optional<int64_t> pictures_per_class;
 
   bool operator==(const ZeroShotConfig&) const = default;
+
+  /// The name in the metrics.
+  const std::string& label() const { return name; }
 
   template <class Self, class Visitor> static void fields(Self& self, Visitor&& visit) {
     visit("name", self.name, {"Name in the metrics (`eval_<name>_top1`): letters, digits, `_` and `-`.", "", kRequired});
@@ -76,6 +104,7 @@ struct ZeroShotConfig {
     visit("pictures_per_class", self.pictures_per_class, {"Use only the first N pictures of each class; `none`: all of them."});
   }
   void validate(const RejectField& reject) const {
+    if (name.empty()) reject("name", "must not be empty");
     check_set_name(name, reject);
     if (pictures_per_class && *pictures_per_class < 1) reject("pictures_per_class", "must be at least 1");
   }
@@ -111,7 +140,7 @@ struct EvalConfig {
   template <class Set> static void check_names_differ(const std::vector<Set>& sets, const char* key, const RejectField& reject) {
     for (size_t i = 0; i < sets.size(); ++i) {
       for (size_t j = 0; j < i; ++j) {
-        if (sets[i].name == sets[j].name) reject(key, "holds the name '" + sets[i].name + "' twice");
+        if (sets[i].label() == sets[j].label()) reject(key, "holds the name '" + sets[i].label() + "' twice");
       }
     }
   }

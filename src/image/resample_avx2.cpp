@@ -7,6 +7,8 @@
 
 #include <immintrin.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 
 #define LONGCLIP_AVX2 __attribute__((target("avx2")))
@@ -17,113 +19,126 @@ namespace {
 constexpr int kLowBits = 12;
 constexpr int32_t kLowMask = (1 << kLowBits) - 1;
 
-/// Weights of the horizontal pass, repeated for the three channels in the order of kSpread: 16 numbers for 4 pixels.
-struct SplitWeights {
-  std::vector<int16_t> high;
-  std::vector<int16_t> low;
+/// Two neighbouring weights in 32 bits, as a 16-bit multiply-add takes them: their high and their low parts.
+struct WeightPair {
+  int32_t high;
+  int32_t low;
 };
 
-SplitWeights split_for_rgb(const AxisWeights& weights) {
-  SplitWeights split;
-  split.high.resize(weights.fixed.size() * 4);
-  split.low.resize(weights.fixed.size() * 4);
-  for (size_t i = 0; i < weights.fixed.size(); ++i) {
-    // Pixels 0, 1 of a group of four are in the lower half of a register, 2, 3 in the upper, two numbers a channel.
-    const size_t start = i / 4 * 16 + (i % 4) / 2 * 8 + i % 2;
-    for (size_t channel = 0; channel < 3; ++channel) {
-      split.high[start + 2 * channel] = static_cast<int16_t>(weights.fixed[i] >> kLowBits);
-      split.low[start + 2 * channel] = static_cast<int16_t>(weights.fixed[i] & kLowMask);
-    }
+/// Weights 2p and 2p + 1 of every output, (outputs, stride / 2).
+std::vector<WeightPair> pairs_of(const AxisWeights& weights) {
+  const auto both = [](int32_t first, int32_t second) {
+    return static_cast<int32_t>((static_cast<uint32_t>(first) & 0xFFFF) | static_cast<uint32_t>(second) << 16);
+  };
+  std::vector<WeightPair> pairs(weights.fixed.size() / 2);
+  for (size_t p = 0; p < pairs.size(); ++p) {
+    const int32_t first = weights.fixed[2 * p];
+    const int32_t second = weights.fixed[2 * p + 1];
+    pairs[p] = {both(first >> kLowBits, second >> kLowBits), both(first & kLowMask, second & kLowMask)};
   }
-  return split;
+  return pairs;
 }
 
-LONGCLIP_AVX2 inline __m256i load(const int16_t* numbers) {
-  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(numbers));
-}
 LONGCLIP_AVX2 inline __m128i load16_bytes(const uint8_t* bytes) {
   return _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes));
 }
 
-/// One RGB pixel from `groups` groups of 4 input pixels. Reads 12 * groups + 4 bytes.
-LONGCLIP_AVX2 inline uint32_t sum_rgb(const uint8_t* pixel, const int16_t* high, const int16_t* low, int64_t groups) {
-  // r0 r1 g0 g1 b0 b1 - - | r2 r3 g2 g3 b2 b3 - -, widened to 16 bits.
-  const __m256i spread = _mm256_setr_epi8(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1,  //
-                                          6, -1, 9, -1, 7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1, -1);
-  __m256i high_sum = _mm256_setzero_si256();
-  __m256i low_sum = high_sum;
-  for (int64_t g = 0; g < groups; ++g) {
-    const __m256i pixels = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(load16_bytes(pixel + 12 * g)), spread);
-    high_sum = _mm256_add_epi32(high_sum, _mm256_madd_epi16(pixels, load(high + 16 * g)));
-    low_sum = _mm256_add_epi32(low_sum, _mm256_madd_epi16(pixels, load(low + 16 * g)));
+/// The sums of two samples each times their weights, in two parts.
+struct SplitSum {
+  __m256i high;
+  __m256i low;
+};
+LONGCLIP_AVX2 inline SplitSum add_products(const SplitSum& sum, __m256i samples, const WeightPair& pair) {
+  return {_mm256_add_epi32(sum.high, _mm256_madd_epi16(samples, _mm256_set1_epi32(pair.high))),
+          _mm256_add_epi32(sum.low, _mm256_madd_epi16(samples, _mm256_set1_epi32(pair.low)))};
+}
+LONGCLIP_AVX2 inline SplitSum no_products() { return {_mm256_setzero_si256(), _mm256_set1_epi32(kRoundHalf)}; }
+/// Rounded, not yet clipped.
+LONGCLIP_AVX2 inline __m256i total(const SplitSum& sum) {
+  return _mm256_srai_epi32(_mm256_add_epi32(_mm256_slli_epi32(sum.high, kLowBits), sum.low), kWeightBits);
+}
+
+/// One RGB pixel of two rows, a row in each half of the register, from `groups` groups of 4 input pixels.
+LONGCLIP_AVX2 inline __m256i sum_rgb(const uint8_t* upper, const uint8_t* lower, const WeightPair* pair, int64_t groups) {
+  // r0 r1 g0 g1 b0 b1 - -, widened to 16 bits; then the same of pixels 2 and 3.
+  const __m256i first = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1));
+  const __m256i second = _mm256_broadcastsi128_si256(_mm_setr_epi8(6, -1, 9, -1, 7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1, -1));
+  SplitSum sum = no_products();
+  for (int64_t g = 0; g < groups; ++g, pair += 2, upper += 12, lower += 12) {
+    const __m256i pixels = _mm256_inserti128_si256(_mm256_castsi128_si256(load16_bytes(upper)), load16_bytes(lower), 1);
+    sum = add_products(sum, _mm256_shuffle_epi8(pixels, first), pair[0]);
+    sum = add_products(sum, _mm256_shuffle_epi8(pixels, second), pair[1]);
   }
-  const __m256i sum = _mm256_add_epi32(_mm256_slli_epi32(high_sum, kLowBits), low_sum);
-  __m128i result = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
-  result = _mm_srai_epi32(_mm_add_epi32(result, _mm_set1_epi32(kRoundHalf)), kWeightBits);
-  result = _mm_packs_epi32(result, result);
-  return static_cast<uint32_t>(_mm_cvtsi128_si32(_mm_packus_epi16(result, result)));
+  return total(sum);
+}
+
+/// Writes a fourth byte too, since one store is quicker; the next pixel of the row corrects it.
+inline void store_rgb(uint8_t* out, int32_t pixel) { std::memcpy(out, &pixel, 4); }
+
+constexpr size_t kRows = 4;  // of the horizontal pass at once
+
+/// Pixels of kRows rows but the last of each, until an input row would be read beyond `end`. Returns how many.
+LONGCLIP_AVX2 int64_t horizontal_rows(const std::array<const uint8_t*, kRows>& lines, const uint8_t* end, const AxisWeights& weights,
+                                      const WeightPair* pairs, const std::array<uint8_t*, kRows>& out) {
+  int64_t x = 0;
+  for (; x + 1 < weights.outputs(); ++x, pairs += weights.stride / 2) {
+    const int64_t start = weights.first[static_cast<size_t>(x)] * int64_t{3};
+    const int64_t groups = (weights.count[static_cast<size_t>(x)] + 3) / 4;
+    if (end - (lines.back() + start) < 12 * groups + 4) break;  // the last outputs of the last rows
+    const __m256i rows01 = sum_rgb(lines[0] + start, lines[1] + start, pairs, groups);
+    const __m256i rows23 = sum_rgb(lines[2] + start, lines[3] + start, pairs, groups);
+    const __m256i words = _mm256_packs_epi32(rows01, rows23);
+    const __m256i bytes = _mm256_packus_epi16(words, words);
+    const __m128i rows02 = _mm256_castsi256_si128(bytes);
+    const __m128i rows13 = _mm256_extracti128_si256(bytes, 1);
+    store_rgb(out[0] + 3 * x, _mm_cvtsi128_si32(rows02));
+    store_rgb(out[1] + 3 * x, _mm_cvtsi128_si32(rows13));
+    store_rgb(out[2] + 3 * x, _mm_extract_epi32(rows02, 1));
+    store_rgb(out[3] + 3 * x, _mm_extract_epi32(rows13, 1));
+  }
+  return x;
 }
 
 LONGCLIP_AVX2 void horizontal_avx2(const PixelBlock& block, const AxisWeights& weights, uint8_t* out) {
   if (block.channels != 3) return kScalarKernel.horizontal(block, weights, out);
-  const SplitWeights split = split_for_rgb(weights);
-  for (int64_t y = 0; y < block.rows; ++y) {
-    const uint8_t* line = block.data + y * block.row_stride;
-    uint8_t* out_line = out + y * weights.outputs() * 3;
-    int64_t x = 0;
-    for (; x < weights.outputs(); ++x) {
-      const uint8_t* pixel = line + (weights.first[static_cast<size_t>(x)] - block.first_column) * 3;
-      const int64_t groups = (weights.count[static_cast<size_t>(x)] + 3) / 4;
-      if (block.end - pixel < 12 * groups + 4) break;  // the last outputs of the last rows
-      const int64_t at = x * weights.stride * 4;
-      const uint32_t rgb = sum_rgb(pixel, split.high.data() + at, split.low.data() + at, groups);
-      std::memcpy(out_line + 3 * x, &rgb, 3);
+  const std::vector<WeightPair> pairs = pairs_of(weights);
+  for (int64_t y = 0; y < block.rows; y += kRows) {
+    std::array<const uint8_t*, kRows> lines;
+    std::array<uint8_t*, kRows> out_lines;
+    for (size_t i = 0; i < kRows; ++i) {  // behind the last row: that row again
+      const int64_t row = std::min(y + static_cast<int64_t>(i), block.rows - 1);
+      lines[i] = block.data + row * block.row_stride - block.first_column * 3;
+      out_lines[i] = out + row * weights.outputs() * 3;
     }
-    horizontal_rgb_row(block, line, weights, x, out_line);
+    const int64_t done = horizontal_rows(lines, block.end, weights, pairs.data(), out_lines);
+    for (size_t i = 0; i < kRows; ++i) horizontal_rgb_row(block, lines[i] + block.first_column * 3, weights, done, out_lines[i]);
   }
 }
 
-/// Two weights, one after the other in every 32 bits.
-LONGCLIP_AVX2 inline __m256i pair(int32_t first, int32_t second) {
-  const uint32_t both = (static_cast<uint32_t>(first) & 0xFFFF) | static_cast<uint32_t>(second) << 16;
-  return _mm256_set1_epi32(static_cast<int32_t>(both));
-}
-
-/// 16 samples of one output row. Weights are taken in pairs: the one behind the last exists and is zero.
-LONGCLIP_AVX2 inline __m128i sum_rows(const uint8_t* top, int64_t row_stride, const int32_t* weight, int32_t count) {
-  __m256i high0 = _mm256_setzero_si256();
-  __m256i high1 = high0;
-  __m256i low0 = high0;
-  __m256i low1 = high0;
-  for (int32_t j = 0; j < count; j += 2) {
-    const uint8_t* line = top + j * row_stride;
-    const __m256i a = _mm256_cvtepu8_epi16(load16_bytes(line));
-    const __m256i b = j + 1 < count ? _mm256_cvtepu8_epi16(load16_bytes(line + row_stride)) : _mm256_setzero_si256();
-    const __m256i ab0 = _mm256_unpacklo_epi16(a, b);
-    const __m256i ab1 = _mm256_unpackhi_epi16(a, b);
-    const __m256i high = pair(weight[j] >> kLowBits, weight[j + 1] >> kLowBits);
-    const __m256i low = pair(weight[j] & kLowMask, weight[j + 1] & kLowMask);
-    high0 = _mm256_add_epi32(high0, _mm256_madd_epi16(ab0, high));
-    high1 = _mm256_add_epi32(high1, _mm256_madd_epi16(ab1, high));
-    low0 = _mm256_add_epi32(low0, _mm256_madd_epi16(ab0, low));
-    low1 = _mm256_add_epi32(low1, _mm256_madd_epi16(ab1, low));
+/// 16 samples of one output row. The weight behind the last exists and is zero.
+LONGCLIP_AVX2 inline __m128i sum_rows(const uint8_t* line, int64_t row_stride, const WeightPair* pair, int32_t count) {
+  SplitSum sum0 = no_products();
+  SplitSum sum1 = no_products();
+  for (int32_t j = 0; j < count; j += 2, ++pair, line += 2 * row_stride) {
+    const __m128i a = load16_bytes(line);
+    const __m128i b = load16_bytes(j + 1 < count ? line + row_stride : line);
+    sum0 = add_products(sum0, _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(a, b)), *pair);
+    sum1 = add_products(sum1, _mm256_cvtepu8_epi16(_mm_unpackhi_epi8(a, b)), *pair);
   }
-  const __m256i half = _mm256_set1_epi32(kRoundHalf);
-  const __m256i sum0 = _mm256_add_epi32(_mm256_add_epi32(_mm256_slli_epi32(high0, kLowBits), low0), half);
-  const __m256i sum1 = _mm256_add_epi32(_mm256_add_epi32(_mm256_slli_epi32(high1, kLowBits), low1), half);
-  const __m256i packed = _mm256_packs_epi32(_mm256_srai_epi32(sum0, kWeightBits), _mm256_srai_epi32(sum1, kWeightBits));
-  return _mm_packus_epi16(_mm256_castsi256_si128(packed), _mm256_extracti128_si256(packed, 1));
+  const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(total(sum0), total(sum1)), 0b11011000);
+  return _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
 }
 
 LONGCLIP_AVX2 void vertical_avx2(const PixelBlock& block, const AxisWeights& weights, uint8_t* out) {
   const int64_t samples = block.columns * block.channels;
+  const std::vector<WeightPair> pairs = pairs_of(weights);
   for (int64_t y = 0; y < weights.outputs(); ++y, out += samples) {
     const auto row = static_cast<size_t>(y);
     const uint8_t* top = block.data + (weights.first[row] - block.first_row) * block.row_stride;
-    const int32_t* weight = weights.fixed.data() + y * weights.stride;
+    const WeightPair* pair = pairs.data() + y * weights.stride / 2;
     int64_t start = 0;
     for (; start + 16 <= samples; start += 16) {
-      const __m128i bytes = sum_rows(top + start, block.row_stride, weight, weights.count[row]);
+      const __m128i bytes = sum_rows(top + start, block.row_stride, pair, weights.count[row]);
       _mm_storeu_si128(reinterpret_cast<__m128i*>(out + start), bytes);
     }
     vertical_row(block, weights, y, start, out);

@@ -201,7 +201,7 @@ void pixel_to_rgb(const Picture& picture, const uint8_t* pixel, uint8_t* rgb) {
   }
 }
 
-Bytes to_rgb(const Picture& picture, const Bytes& pixels) {
+Bytes to_rgb(const Picture& picture, Bytes pixels) {
   if (picture.mode == PictureMode::kRgb) return pixels;
   const auto pixel_bytes = static_cast<size_t>(bytes_per_pixel(picture.mode));
   const size_t count = pixels.size() / pixel_bytes;

@@ -35,10 +35,10 @@ struct Architecture {
   int64_t patch_size = 16;   ///< pixels
   TowerSize vision;
   TowerSize text;
-  int64_t context_length = 77;    ///< L, text positions
+  int64_t context_length = 77;      ///< L, text positions
   int64_t vocabulary_size = 49408;  ///< V
-  int64_t eos_id = 49407;         ///< the end-of-text token, where the text feature is read
-  int64_t embed_dim = 512;        ///< E
+  int64_t eos_id = 49407;           ///< the end-of-text token, where the text feature is read
+  int64_t embed_dim = 512;          ///< E
   Activation activation = Activation::kQuickGelu;
   std::optional<Stretch> stretch = std::nullopt;
 
@@ -53,6 +53,23 @@ struct Architecture {
   void validate() const;
 };
 
+/// A text encoder alone, as diffusion models have it: the text half of an Architecture.
+struct TextArchitecture {
+  TowerSize tower;
+  int64_t context_length = 77;       ///< L, text positions
+  int64_t vocabulary_size = 49408;   ///< V
+  int64_t eos_id = 49407;            ///< the end-of-text token, where the text feature is read
+  std::optional<int64_t> embed_dim;  ///< E, of text_projection; empty: it ends with ln_final (CLIPTextModel)
+  Activation activation = Activation::kQuickGelu;
+  std::optional<Stretch> stretch = std::nullopt;
+
+  bool operator==(const TextArchitecture&) const = default;
+  bool has_clip_vocabulary() const { return vocabulary_size == 49408 && eos_id == 49407; }
+  /// Throws InputError naming the size that cannot be.
+  void validate() const;
+};
+TextArchitecture text_half(const Architecture& architecture);
+
 /// The architectures `longclip init --arch` knows: tiny, ViT-B-32, ViT-B-16, ViT-L-14, ViT-L-14-336. `context_length` is 77.
 /// Throws InputError that lists the names.
 Architecture preset_architecture(const std::string& name);
@@ -62,5 +79,8 @@ std::vector<std::string> preset_names();
 Json to_json(const Architecture& architecture);
 /// Reads what to_json wrote. Throws DataError "WHERE: ..." for a missing, unknown or ill-typed key.
 Architecture architecture_from_json(const Json& json, const std::string& where);
+/// The same for a text encoder alone; `embed_dim` is null where it has no projection.
+Json to_json(const TextArchitecture& architecture);
+TextArchitecture text_architecture_from_json(const Json& json, const std::string& where);
 
 }  // namespace longclip

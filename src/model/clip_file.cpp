@@ -1,32 +1,32 @@
-// model/clip_file.cpp -- finds the files, reads or infers the architecture, checks every tensor.
+// model/clip_file.cpp -- finds the model in a file, reads or infers its architecture, checks every tensor.
 #include "model/clip_file.h"
 
-#include <ATen/ops/isfinite.h>
+#include <ATen/ops/aminmax.h>
+#include <ATen/ops/equal.h>
 
-#include <algorithm>
 #include <cmath>
-#include <set>
+#include <tuple>
 #include <utility>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "model/checkpoint_source.h"
+#include "model/foreign_names.h"
 #include "model/hf_config.h"
+#include "model/open_clip_config.h"
 #include "model/weight_names.h"
 #include "tensors/safetensors.h"
 #include "tensors/shape.h"
-#include "tensors/tensor_file.h"
 
 namespace longclip {
 namespace fs = std::filesystem;
 
 namespace {
 
-constexpr uint64_t kMaxJsonBytes = uint64_t{64} << 20;
-constexpr int64_t kHeadWidth = 64;  // of every OpenAI CLIP
-constexpr int64_t kUpstreamLength = 248;
+using Stated = CheckpointSource::Stated;
 
-Json read_json(const fs::path& path) { return parse_json(read_file(path, kMaxJsonBytes), path.string()); }
+constexpr int64_t kUpstreamLength = 248;
 
 std::string joined(const std::vector<std::string>& items) {
   std::string text;
@@ -34,8 +34,14 @@ std::string joined(const std::vector<std::string>& items) {
   return text;
 }
 
+/// Without a copy of its size, as at::isfinite makes.
+bool is_finite(const at::Tensor& tensor) {
+  const auto [least, most] = at::aminmax(tensor);  // NaN if there is one
+  return std::isfinite(least.item<float>()) && std::isfinite(most.item<float>());
+}
+
 /// Float32, all names and shapes of the architecture, all finite; else one error that lists everything.
-TensorMap checked(TensorMap tensors, const Architecture& architecture, const std::string& where) {
+template <class A> TensorMap checked(TensorMap tensors, const A& architecture, const std::string& where) {
   std::vector<std::string> problems;
   const auto shapes = weight_shapes(architecture);
   for (const auto& [name, shape] : shapes) {
@@ -52,7 +58,7 @@ TensorMap checked(TensorMap tensors, const Architecture& architecture, const std
       problems.push_back("not floating point: " + name);
     else {
       tensor = tensor.to(at::kFloat).contiguous();
-      if (!at::isfinite(tensor).all().item<bool>()) problems.push_back("holds NaN or infinity: " + name);
+      if (!tensor.is_meta() && !is_finite(tensor)) problems.push_back("holds NaN or infinity: " + name);
     }
   }
   for (const auto& [name, tensor] : tensors) {
@@ -62,165 +68,148 @@ TensorMap checked(TensorMap tensors, const Architecture& architecture, const std
   return tensors;
 }
 
-/// A shape the architecture is inferred from.
-at::IntArrayRef sizes_of(const TensorMap& tensors, const std::string& name, int64_t dimensions,
-                         const std::string& where) {
-  const auto found = tensors.find(name);
-  require<DataError>(found != tensors.end(), "{}: these weights do not fit the model:\n  missing: {}", where, name);
-  require<DataError>(found->second.dim() == dimensions, "{}: {} is {}, {} dimensions are wanted", where, name,
-                     shape_text(found->second.sizes()), dimensions);
-  return found->second.sizes();
-}
-
-int64_t heads_of(int64_t width, const char* tower, const std::string& where) {
-  require<DataError>(width % kHeadWidth == 0 && width > 0,
-                     "{}: the {} width {} is no multiple of 64, so the number of heads cannot be told from the shapes; "
-                     "use a Hugging Face folder, whose config.json states it",
-                     where, tower, width);
-  return width / kHeadWidth;
-}
-
-Architecture inferred_architecture(const TensorMap& tensors, const std::string& where) {
-  Architecture a;
-  const LayerCounts layers = count_layers(tensors);
-  const auto sizes = [&](const std::string& name, int64_t dimensions) {
-    return sizes_of(tensors, name, dimensions, where);
+/// The user's word where a config says the same or nothing.
+void check_hints(const TextArchitecture& stated, std::optional<int64_t> vision_heads, const ReadHints& hints,
+                 const std::string& where) {
+  const auto check = [&](const auto& hint, const auto& value, const char* option) {
+    require<InputError>(!hint || *hint == value,
+                        "{}: states its architecture, and --{} says something else; leave the option out", where,
+                        option);
   };
-  const auto tower = [&](const std::string& prefix, int64_t width, int64_t num_layers, const char* name) {
-    return TowerSize{.width = width,
-                     .layers = num_layers,
-                     .heads = heads_of(width, name, where),
-                     .mlp_width = sizes(prefix + "resblocks.0.mlp.c_fc.weight", 2)[0]};
-  };
-  const auto patches = sizes("visual.conv1.weight", 4);
-  const auto vocabulary = sizes("token_embedding.weight", 2);
-  const int64_t num_patches = sizes("visual.positional_embedding", 2)[0] - 1;
-  const auto grid =
-      static_cast<int64_t>(std::lround(std::sqrt(static_cast<double>(std::max<int64_t>(num_patches, 0)))));
-  require<DataError>(grid > 0 && grid * grid == num_patches,
-                     "{}: visual.positional_embedding has {} rows, which is no square and one", where, num_patches + 1);
-  a.patch_size = patches[3];
-  a.image_size = a.patch_size * grid;
-  a.vision = tower("visual.transformer.", patches[0], layers.vision, "image");
-  a.text = tower("transformer.", vocabulary[1], layers.text, "text");
-  a.context_length = sizes("positional_embedding", 2)[0];
-  a.vocabulary_size = vocabulary[0];
-  a.eos_id = a.vocabulary_size - 1;
-  a.embed_dim = sizes("text_projection", 2)[1];
-  try {
-    a.validate();
-  } catch (const InputError& error) {
-    fail<DataError>("{}: {}", where, error.what());
-  }
-  return a;
+  check(hints.architecture.hidden_act, stated.activation, "hidden-act");
+  check(hints.architecture.text_heads, stated.tower.heads, "text-heads");
+  check(hints.architecture.vision_heads, vision_heads.value_or(0), "vision-heads");
 }
 
-/// Weights from another program. `config`: of Hugging Face, where there is one.
-ClipWeights from_foreign(TensorFile file, const Json* config, const std::string& where) {
-  ClipWeights clip{.architecture = {}, .tensors = {}, .source_format = file.format, .notes = {}};
-  if (!file.ignored.empty()) clip.notes.push_back("not weights, left out: " + joined(file.ignored));
-  TensorMap tensors = find_clip_weights(std::move(file.tensors), where, clip.notes);
-  if (has_huggingface_names(tensors)) tensors = to_openai_names(std::move(tensors), where);
-  const bool two_tables = fold_two_tables(tensors, where);
-  if (config != nullptr) {
-    clip.architecture = architecture_from_hf_config(*config, where, clip.notes);
-    clip.source_format = "Hugging Face";
-  } else {
-    clip.architecture = inferred_architecture(tensors, where);
-    clip.notes.push_back(
-        "sizes taken from the shapes; heads = width / 64 and QuickGELU assumed, as in OpenAI's models");
-  }
-  if (two_tables)
-    clip.notes.push_back(
-        "two position tables folded into one: rows 0..19 of positional_embedding, the others of "
-        "positional_embedding_res");
-  if (two_tables && clip.architecture.context_length == kUpstreamLength && !clip.architecture.stretch) {
-    clip.architecture.stretch = Stretch{.keep = 20, .ratio = 4, .source_length = 77};
-  }
-  clip.tensors = checked(std::move(tensors), clip.architecture, where);
-  return clip;
-}
+/// Reads one checkpoint: names first, then the values of those that belong to the model.
+class Reader {
+ public:
+  Reader(const fs::path& path, const ReadHints& hints)
+      : source_(find_checkpoint(path)), hints_(hints), where_(source_.where) {}
 
-ClipWeights from_own(TensorFile file, const Json& architecture, const std::string& where) {
-  ClipWeights clip{.architecture = architecture_from_json(architecture, where), .tensors = {}};
-  clip.tensors = checked(std::move(file.tensors), clip.architecture, where);
-  return clip;
-}
-
-/// All shards that the index names, as one file.
-TensorFile read_shards(const fs::path& folder, const fs::path& index_path) {
-  const Json index = read_json(index_path);
-  const auto map = index.is_object() ? index.find("weight_map") : index.end();
-  require<DataError>(map != index.end() && map->is_object(), "{}: has no weight_map", index_path.string());
-  std::map<std::string, std::vector<std::string>> shards;  // file -> its tensors
-  for (const auto& [name, file] : map->items()) {
-    require<DataError>(file.is_string(), "{}: the file of '{}' must be text", index_path.string(), name);
-    shards[file.get<std::string>()].push_back(name);
-  }
-  for (const auto& [file, names] : shards) {
-    require<DataError>(!file.empty() && file.find_first_of("/\\") == std::string::npos && file != "..",
-                       "{}: '{}' is not a file name", index_path.string(), file);
-    require<DataError>(fs::is_regular_file(folder / file),
-                       "{}: {} is missing from the folder ({} tensors are in it); download it again", folder.string(),
-                       file, names.size());
-  }
-  TensorFile all{.format = "safetensors"};
-  for (const auto& [file, names] : shards) {
-    TensorFile shard = read_tensor_file(folder / file);
-    for (const std::string& name : names) {
-      require<DataError>(shard.tensors.contains(name), "{}: does not hold '{}', which {} promises",
-                         (folder / file).string(), name, index_path.string());
+  /// `values`: false leaves the tensors on the meta device.
+  AnyWeights read(bool values) {
+    TensorFile file = read_tensors(source_, {.values = false});
+    format_ = file.format;
+    take_metadata(file);
+    if (source_.stated == Stated::kOwn) return own(std::move(file), values);
+    const bool text_only = source_.stated == Stated::kOwnText || source_.stated == Stated::kHuggingFaceText;
+    const FoundWeights found = find_weights(file.tensors, hints_.entry, text_only, where_);
+    if (!file.ignored.empty()) notes_.push_back("not weights, left out: " + joined(file.ignored));
+    notes_.insert(notes_.end(), found.notes.begin(), found.notes.end());
+    if (values)
+      file = read_tensors(source_, {.wanted = [&](const std::string& name) { return found.names.contains(name); }});
+    TensorMap tensors = take_found(std::move(file.tensors), found);
+    if (has_huggingface_names(tensors)) tensors = to_openai_names(std::move(tensors), found.text_only, where_);
+    const bool two_tables = tensors.contains("positional_embedding_res");
+    if (two_tables) note_two_tables(tensors, values);
+    fold_two_tables(tensors, where_);
+    if (found.text_only) {
+      TextArchitecture stated = text_architecture(tensors);
+      return finish<TextEncoderWeights>(std::move(stated), two_tables, std::move(tensors));
     }
-    all.tensors.merge(shard.tensors);
+    Architecture stated = architecture(tensors);
+    return finish<ClipWeights>(std::move(stated), two_tables, std::move(tensors));
   }
-  return all;
-}
 
-ClipWeights read_huggingface(const fs::path& folder) {
-  const Json config = read_json(folder / "config.json");
-  const std::string where = folder.string();
-  for (const char* name : {kModelFile, "pytorch_model.bin"}) {
-    if (fs::exists(folder / name)) return from_foreign(read_tensor_file(folder / name), &config, where);
+ private:
+  void note_two_tables(const TensorMap& tensors, bool values) {
+    std::string note =
+        "two position tables folded into one: rows 0..19 of positional_embedding, the others of "
+        "positional_embedding_res";
+    const auto frozen = tensors.find("positional_embedding");
+    if (values && frozen != tensors.end()) {
+      const at::Tensor& trained = tensors.at("positional_embedding_res");
+      const bool equal =
+          frozen->second.sizes() == trained.sizes() && at::equal(frozen->second.to(at::kFloat), trained.to(at::kFloat));
+      note += equal ? "; both are equal" : "; they differ";
+    }
+    notes_.push_back(std::move(note));
   }
-  for (const char* name : {"model.safetensors.index.json", "pytorch_model.bin.index.json"}) {
-    if (fs::exists(folder / name)) return from_foreign(read_shards(folder, folder / name), &config, where);
-  }
-  fail<DataError>(
-      "{}: config.json without weights: none of model.safetensors, pytorch_model.bin and their indices is here", where);
-}
 
-/// The folder that `checkpoints/latest` of a run folder names.
-fs::path latest_checkpoint(const fs::path& latest) {
-  std::string name = read_file(latest, 4096);
-  while (!name.empty() && (name.back() == '\n' || name.back() == '\r' || name.back() == ' ')) name.pop_back();
-  require<DataError>(!name.empty() && name.find('/') == std::string::npos && name != "..",
-                     "{}: does not name a checkpoint folder", latest.string());
-  const fs::path folder = latest.parent_path() / name;
-  require<DataError>(fs::is_directory(folder), "{}: names {}, which is not there", latest.string(), folder.string());
-  return folder;
-}
-
-ClipWeights read_folder(const fs::path& folder) {
-  if (const fs::path latest = folder / "checkpoints" / "latest"; fs::exists(latest))
-    return read_folder(latest_checkpoint(latest));
-  if (const fs::path json = folder / kArchitectureFile; fs::exists(json)) {
-    return from_own(read_safetensors(folder / kModelFile), read_json(json), folder.string());
+  /// Our files state their architecture themselves.
+  void take_metadata(const TensorFile& file) {
+    if (source_.stated != Stated::kNothing) return;
+    for (const auto& [key, stated] : {std::pair{kMetadataKey, Stated::kOwn}, {kTextMetadataKey, Stated::kOwnText}}) {
+      const auto found = file.metadata.find(key);
+      if (found == file.metadata.end()) continue;
+      source_.stated = stated;
+      source_.config = parse_json(found->second, where_ + ": metadata '" + key + "'");
+    }
   }
-  if (fs::exists(folder / "config.json")) return read_huggingface(folder);
-  fail<DataError>(
-      "{}: no checkpoint here: neither model.json (ours), config.json (Hugging Face) nor checkpoints/latest (a run)",
-      folder.string());
-}
+
+  AnyWeights own(TensorFile file, bool values) {
+    const Architecture architecture = architecture_from_json(source_.config, where_);
+    check_hints(text_half(architecture), architecture.vision.heads, hints_, where_);
+    if (values) file = read_tensors(source_, {});
+    return ClipWeights{.architecture = architecture, .tensors = checked(std::move(file.tensors), architecture, where_)};
+  }
+
+  Architecture architecture(const TensorMap& tensors) {
+    if (source_.stated == Stated::kNothing) return inferred_architecture(tensors, hints_.architecture, where_, notes_);
+    const bool open_clip = source_.stated == Stated::kOpenClip;
+    format_ = open_clip ? "OpenCLIP" : "Hugging Face";
+    const Architecture stated = open_clip ? architecture_from_open_clip_config(source_.config, where_)
+                                          : architecture_from_hf_config(source_.config, where_, notes_);
+    check_hints(text_half(stated), stated.vision.heads, hints_, where_);
+    return stated;
+  }
+
+  TextArchitecture text_architecture(const TensorMap& tensors) {
+    TextArchitecture stated;
+    switch (source_.stated) {
+      case Stated::kNothing: return inferred_text_architecture(tensors, hints_.architecture, where_, notes_);
+      case Stated::kOwnText:
+        format_ = "longclip";
+        stated = text_architecture_from_json(source_.config, where_);
+        break;
+      case Stated::kHuggingFaceText:
+        format_ = "Hugging Face";
+        stated = text_architecture_from_hf_config(source_.config, tensors.contains("text_projection"), where_, notes_);
+        break;
+      default:
+        fail<DataError>("{}: its config states a whole CLIP, its weights are those of a text encoder alone", where_);
+    }
+    check_hints(stated, std::nullopt, hints_, where_);
+    return stated;
+  }
+
+  template <class Weights, class A> AnyWeights finish(A architecture, bool two_tables, TensorMap tensors) {
+    if (two_tables && architecture.context_length == kUpstreamLength && !architecture.stretch) {
+      architecture.stretch = Stretch{.keep = 20, .ratio = 4, .source_length = 77};
+    }
+    tensors = checked(std::move(tensors), architecture, where_);
+    return Weights{std::move(architecture), std::move(tensors), format_, notes_};
+  }
+
+  CheckpointSource source_;
+  const ReadHints& hints_;
+  std::string where_;
+  std::string format_;
+  std::vector<std::string> notes_;
+};
 
 }  // namespace
 
-ClipWeights read_clip(const fs::path& path) {
-  if (fs::is_directory(path)) return read_folder(path);
-  TensorFile file = read_tensor_file(path);
-  const auto own = file.metadata.find(kMetadataKey);
-  if (own == file.metadata.end()) return from_foreign(std::move(file), nullptr, path.string());
-  const Json architecture = parse_json(own->second, path.string() + ": metadata '" + kMetadataKey + "'");
-  return from_own(std::move(file), architecture, path.string());
+AnyWeights read_checkpoint(const fs::path& path, const ReadHints& hints) { return Reader(path, hints).read(true); }
+
+ClipWeights read_clip(const fs::path& path, const ReadHints& hints) {
+  AnyWeights weights = read_checkpoint(path, hints);
+  require<DataError>(std::holds_alternative<ClipWeights>(weights),
+                     "{}: a text encoder alone, without the image tower that is needed here", path.string());
+  return std::get<ClipWeights>(std::move(weights));
+}
+
+std::variant<Architecture, TextArchitecture> read_architecture(const fs::path& path, const ReadHints& hints) {
+  return std::visit(
+      [](const auto& weights) -> std::variant<Architecture, TextArchitecture> { return weights.architecture; },
+      Reader(path, hints).read(false));
+}
+
+TextEncoderWeights text_encoder_of(const ClipWeights& clip) {
+  TextEncoderWeights text{text_half(clip.architecture), {}, clip.source_format, clip.notes};
+  for (const auto& [name, shape] : weight_shapes(text.architecture)) text.tensors[name] = clip.tensors.at(name);
+  return text;
 }
 
 void check_may_write(const fs::path& out, bool overwrite) {
@@ -236,6 +225,16 @@ void write_clip(const fs::path& out, const ClipWeights& weights, bool overwrite)
   write_safetensors(out / kModelFile, weights.tensors, metadata);
   write_file_atomically(out / kArchitectureFile,
                         architecture.dump(2) + "\n");  // last: without it this is no checkpoint
+}
+
+void write_text_encoder(const fs::path& out, const TextEncoderWeights& weights, bool overwrite) {
+  check_may_write(out, overwrite);
+  const TensorMap tensors = to_huggingface_names(weights.tensors);
+  const std::map<std::string, std::string> metadata{{kTextMetadataKey, to_json_line(to_json(weights.architecture))}};
+  if (out.extension() == ".safetensors") return write_safetensors(out, tensors, metadata);
+  write_safetensors(out / kModelFile, tensors, metadata);
+  write_file_atomically(out / "config.json",
+                        to_hf_text_config(weights.architecture, "float32").dump(2) + "\n");  // last
 }
 
 }  // namespace longclip

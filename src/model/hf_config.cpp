@@ -9,6 +9,8 @@ namespace longclip {
 namespace {
 
 constexpr double kLayerNormEps = 1e-5;
+constexpr const char* kTextModelType = "clip_text_model";
+constexpr const char* kWithProjection = "CLIPTextModelWithProjection";
 constexpr int64_t kWrongEos = 2;  // openai/clip-vit-*: config.json; transformers issue 24773
 
 /// Reads one object of the config; absent keys have the default of transformers' class.
@@ -64,16 +66,70 @@ ConfigObject merged(const Json& config, const std::string& name, const std::stri
   return {result, where + ": " + name};
 }
 
-Activation activation_of(const ConfigObject& text, const ConfigObject& vision, const std::string& where) {
-  const std::string name = text.text("hidden_act", "quick_gelu");
-  const std::string other = vision.text("hidden_act", "quick_gelu");
-  require<DataError>(name == other,
-                     "{}: hidden_act is '{}' for the text and '{}' for the image tower; one for both is supported",
-                     where, name, other);
+Activation activation_of(const ConfigObject& tower, const std::string& where) {
+  const std::string name = tower.text("hidden_act", "quick_gelu");
   require<DataError>(name == "quick_gelu" || name == "gelu", "{}: hidden_act '{}' is neither quick_gelu nor gelu",
                      where, name);
   return name == "gelu" ? Activation::kGelu : Activation::kQuickGelu;
 }
+
+/// Everything but `embed_dim`, which stands in the text tower's object or above it.
+TextArchitecture text_half_of(const ConfigObject& text, const Json& config, const std::string& where,
+                              std::vector<std::string>& notes) {
+  text.check_layer_norm_eps();
+  TextArchitecture architecture;
+  architecture.tower = text.tower({.width = 512, .layers = 12, .heads = 8, .mlp_width = 2048});
+  architecture.context_length = text.integer("max_position_embeddings", 77);
+  architecture.vocabulary_size = text.integer("vocab_size", 49408);
+  architecture.activation = activation_of(text, where);
+  architecture.stretch = stretch_of(config, where);
+  architecture.eos_id = text.integer("eos_token_id", architecture.vocabulary_size - 1);
+  if (architecture.eos_id == kWrongEos && architecture.vocabulary_size > kWrongEos + 1) {
+    architecture.eos_id = architecture.vocabulary_size - 1;
+    notes.push_back("eos_token_id 2 is the known mistake of old CLIP configs; end of text is " +
+                    std::to_string(architecture.eos_id));
+  }
+  return architecture;
+}
+
+template <class A> A validated(A architecture, const std::string& where) {
+  try {
+    architecture.validate();
+  } catch (const InputError& error) {
+    fail<DataError>("{}: {}", where, error.what());
+  }
+  return architecture;
+}
+
+Json tower_config(const TowerSize& tower, Activation activation, int64_t embed_dim, const char* type) {
+  return {{"model_type", type},
+          {"hidden_size", tower.width},
+          {"intermediate_size", tower.mlp_width},
+          {"num_hidden_layers", tower.layers},
+          {"num_attention_heads", tower.heads},
+          {"projection_dim", embed_dim},
+          {"hidden_act", activation == Activation::kQuickGelu ? "quick_gelu" : "gelu"},
+          {"layer_norm_eps", kLayerNormEps},
+          {"attention_dropout", 0.0},
+          {"initializer_factor", 1.0},
+          {"initializer_range", 0.02}};
+}
+
+Json text_tower_config(const TextArchitecture& architecture, int64_t embed_dim) {
+  Json text = tower_config(architecture.tower, architecture.activation, embed_dim, kTextModelType);
+  text["vocab_size"] = architecture.vocabulary_size;
+  text["max_position_embeddings"] = architecture.context_length;
+  text["bos_token_id"] = architecture.eos_id - 1;  // CLIP: 49406, 49407
+  text["eos_token_id"] = architecture.eos_id;
+  text["pad_token_id"] = architecture.eos_id;
+  return text;
+}
+
+void add_stretch(Json& config, const TextArchitecture& architecture) {
+  if (architecture.stretch) config["longclip"] = {{"stretch", to_json(architecture)["stretch"]}};
+}
+
+}  // namespace
 
 std::optional<Stretch> stretch_of(const Json& config, const std::string& where) {
   const auto ours = config.find("longclip");
@@ -86,21 +142,9 @@ std::optional<Stretch> stretch_of(const Json& config, const std::string& where) 
   return stretch;
 }
 
-Json tower_config(const TowerSize& tower, const Architecture& architecture, const char* type) {
-  return {{"model_type", type},
-          {"hidden_size", tower.width},
-          {"intermediate_size", tower.mlp_width},
-          {"num_hidden_layers", tower.layers},
-          {"num_attention_heads", tower.heads},
-          {"projection_dim", architecture.embed_dim},
-          {"hidden_act", architecture.activation == Activation::kQuickGelu ? "quick_gelu" : "gelu"},
-          {"layer_norm_eps", kLayerNormEps},
-          {"attention_dropout", 0.0},
-          {"initializer_factor", 1.0},
-          {"initializer_range", 0.02}};
+bool is_hf_text_config(const Json& config) {
+  return config.is_object() && config.contains("model_type") && config["model_type"] == kTextModelType;
 }
-
-}  // namespace
 
 Architecture architecture_from_hf_config(const Json& config, const std::string& where,
                                          std::vector<std::string>& notes) {
@@ -110,40 +154,37 @@ Architecture architecture_from_hf_config(const Json& config, const std::string& 
   require<DataError>(type == "clip", "{}: model_type '{}' is not 'clip'", where, type);
   const ConfigObject text = merged(config, "text_config", where, notes);
   const ConfigObject vision = merged(config, "vision_config", where, notes);
-  text.check_layer_norm_eps();
   vision.check_layer_norm_eps();
-  Architecture architecture;
-  architecture.text = text.tower({.width = 512, .layers = 12, .heads = 8, .mlp_width = 2048});
-  architecture.vision = vision.tower({.width = 768, .layers = 12, .heads = 12, .mlp_width = 3072});
+  const TextArchitecture half = text_half_of(text, config, where, notes);
+  require<DataError>(half.activation == activation_of(vision, where),
+                     "{}: hidden_act differs between the text and the image tower; one for both is supported", where);
+  Architecture architecture{.vision = vision.tower({.width = 768, .layers = 12, .heads = 12, .mlp_width = 3072}),
+                            .text = half.tower,
+                            .context_length = half.context_length,
+                            .vocabulary_size = half.vocabulary_size,
+                            .eos_id = half.eos_id,
+                            .embed_dim = top.integer("projection_dim", 512),
+                            .activation = half.activation,
+                            .stretch = half.stretch};
   architecture.image_size = vision.integer("image_size", 224);
   architecture.patch_size = vision.integer("patch_size", 32);
-  architecture.context_length = text.integer("max_position_embeddings", 77);
-  architecture.vocabulary_size = text.integer("vocab_size", 49408);
-  architecture.embed_dim = top.integer("projection_dim", 512);
-  architecture.activation = activation_of(text, vision, where);
-  architecture.stretch = stretch_of(config, where);
-  architecture.eos_id = text.integer("eos_token_id", architecture.vocabulary_size - 1);
-  if (architecture.eos_id == kWrongEos && architecture.vocabulary_size > kWrongEos + 1) {
-    architecture.eos_id = architecture.vocabulary_size - 1;
-    notes.push_back("eos_token_id 2 is the known mistake of old CLIP configs; end of text is " +
-                    std::to_string(architecture.eos_id));
-  }
-  try {
-    architecture.validate();
-  } catch (const InputError& error) {
-    fail<DataError>("{}: {}", where, error.what());
-  }
-  return architecture;
+  return validated(architecture, where);
+}
+
+TextArchitecture text_architecture_from_hf_config(const Json& config, bool has_projection, const std::string& where,
+                                                  std::vector<std::string>& notes) {
+  const ConfigObject text(config, where);
+  TextArchitecture architecture = text_half_of(text, config, where, notes);
+  const auto classes = config.find("architectures");
+  const bool promised =
+      classes != config.end() && classes->is_array() && !classes->empty() && classes->front() == kWithProjection;
+  if (has_projection || promised) architecture.embed_dim = text.integer("projection_dim", 512);
+  return validated(architecture, where);
 }
 
 Json to_hf_config(const Architecture& architecture, const std::string& dtype, double logit_scale) {
-  Json text = tower_config(architecture.text, architecture, "clip_text_model");
-  text["vocab_size"] = architecture.vocabulary_size;
-  text["max_position_embeddings"] = architecture.context_length;
-  text["bos_token_id"] = architecture.eos_id - 1;  // CLIP: 49406, 49407
-  text["eos_token_id"] = architecture.eos_id;
-  text["pad_token_id"] = architecture.eos_id;
-  Json vision = tower_config(architecture.vision, architecture, "clip_vision_model");
+  const TextArchitecture half = text_half(architecture);
+  Json vision = tower_config(architecture.vision, architecture.activation, architecture.embed_dim, "clip_vision_model");
   vision["image_size"] = architecture.image_size;
   vision["patch_size"] = architecture.patch_size;
   vision["num_channels"] = 3;
@@ -153,9 +194,17 @@ Json to_hf_config(const Architecture& architecture, const std::string& dtype, do
               {"logit_scale_init_value", logit_scale},
               {"initializer_factor", 1.0},
               {"torch_dtype", dtype},
-              {"text_config", std::move(text)},
+              {"text_config", text_tower_config(half, architecture.embed_dim)},
               {"vision_config", std::move(vision)}};
-  if (architecture.stretch) config["longclip"] = {{"stretch", to_json(architecture)["stretch"]}};
+  add_stretch(config, half);
+  return config;
+}
+
+Json to_hf_text_config(const TextArchitecture& architecture, const std::string& dtype) {
+  Json config = text_tower_config(architecture, architecture.embed_dim.value_or(architecture.tower.width));
+  config["architectures"] = {architecture.embed_dim ? kWithProjection : "CLIPTextModel"};
+  config["torch_dtype"] = dtype;
+  add_stretch(config, architecture);
   return config;
 }
 

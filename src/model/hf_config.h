@@ -1,7 +1,8 @@
 #pragma once
-// model/hf_config.h -- config.json of a Hugging Face CLIPModel, from and to an Architecture.
+// model/hf_config.h -- config.json of a Hugging Face CLIPModel or CLIPTextModel, from and to an Architecture.
 // Source: huggingface/transformers models/clip/configuration_clip.py; defaults of absent keys are those of its classes.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,5 +20,19 @@ Architecture architecture_from_hf_config(const Json& config, const std::string& 
 /// The config.json of a CLIPModel. `dtype` is "float32", "float16" or "bfloat16". How the positions were stretched
 /// stands under "longclip", which transformers keeps and does not read.
 Json to_hf_config(const Architecture& architecture, const std::string& dtype, double logit_scale);
+
+/// A config.json of a text encoder alone (model_type "clip_text_model"), read by the same rules. `has_projection`: the
+/// weights have a text_projection; one that "architectures" promises is expected too.
+TextArchitecture text_architecture_from_hf_config(const Json& config, bool has_projection, const std::string& where,
+                                                  std::vector<std::string>& notes);
+
+/// The config.json of a CLIPTextModel, or of a CLIPTextModelWithProjection where there is an embed_dim.
+Json to_hf_text_config(const TextArchitecture& architecture, const std::string& dtype);
+
+/// The record of stretching under config["longclip"], which our exports write.
+std::optional<Stretch> stretch_of(const Json& config, const std::string& where);
+
+/// True for a config.json of a text encoder alone.
+bool is_hf_text_config(const Json& config);
 
 }  // namespace longclip

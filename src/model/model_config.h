@@ -3,12 +3,25 @@
 // kept for the backward pass.
 
 #include "base/config_field.h"
+#include "model/inferred_architecture.h"
 
 namespace longclip {
+
+template <> struct EnumNames<Activation> {
+  static constexpr std::array kNames{std::pair{Activation::kQuickGelu, "quick_gelu"},
+                                     std::pair{Activation::kGelu, "gelu"}};
+};
 
 struct ModelConfig {
   std::filesystem::path init;
   bool allow_short_context = false;
+  std::optional<Activation> hidden_act;
+  std::optional<int64_t> text_heads;
+  std::optional<int64_t> vision_heads;
+
+  ArchitectureHints hints() const {
+    return {.hidden_act = hidden_act, .text_heads = text_heads, .vision_heads = vision_heads};
+  }
 
   bool operator==(const ModelConfig&) const = default;
 
@@ -20,6 +33,23 @@ struct ModelConfig {
            "", kRequired});
     visit("allow_short_context", self.allow_short_context,
           {"Accept a checkpoint with 77 or fewer text positions, which cuts long captions."});
+    visit("hidden_act", self.hidden_act,
+          {.meaning =
+               "For a checkpoint without a config: `quick_gelu` (OpenAI, MetaCLIP, DFN) or `gelu` (LAION). `auto`: "
+               "what the checkpoint states, else an assumption that the log tells.",
+           .empty = "auto"});
+    visit("text_heads", self.text_heads,
+          {.meaning = "For a checkpoint without a config: attention heads of the text tower. `auto`: what the "
+                      "checkpoint states, else width / 64.",
+           .empty = "auto"});
+    visit("vision_heads", self.vision_heads,
+          {.meaning = "For a checkpoint without a config: attention heads of the image tower. `auto`: what the "
+                      "checkpoint states, else width / 64, and 16 for OpenCLIP's ViT-H, ViT-g, ViT-bigG and ViT-e.",
+           .empty = "auto"});
+  }
+  void validate(const RejectField& reject) const {
+    if (text_heads && *text_heads < 1) reject("text_heads", "must be at least 1");
+    if (vision_heads && *vision_heads < 1) reject("vision_heads", "must be at least 1");
   }
 };
 

@@ -1,4 +1,4 @@
-// model/weight_names.cpp -- the two name tables, and what is removed before they apply.
+// model/weight_names.cpp -- the two name tables and the tensors that differ between them.
 #include "model/weight_names.h"
 
 #include <ATen/ops/cat.h>
@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <set>
 #include <string_view>
 #include <utility>
 
@@ -42,9 +41,6 @@ constexpr std::string_view kTextBlocks = "transformer.resblocks.";
 constexpr std::string_view kHfVisionBlocks = "vision_model.encoder.layers.";
 constexpr std::string_view kHfTextBlocks = "text_model.encoder.layers.";
 
-/// The tensor that tells where the weights of a CLIP lie, in each naming.
-constexpr std::array<std::string_view, 2> kAnchors{"visual.class_embedding", "vision_model.embeddings.class_embedding"};
-
 bool is_layer_norm(std::string_view openai) {
   return openai.find(".ln_") != std::string_view::npos || openai.starts_with("ln_");
 }
@@ -68,55 +64,28 @@ int64_t layer_of(std::string_view name, std::string_view prefix) {
   return layer;
 }
 
-/// Removes the segments that wrappers for several processes or for compilation add, and doubled model names.
-std::string without_wrappers(const std::string& name) {
-  static constexpr std::array<std::string_view, 4> kWrappers{"module", "_orig_mod", "_fsdp_wrapped_module",
-                                                             "_checkpoint_wrapped_module"};
-  std::string result;
-  std::string_view previous;
-  for (size_t start = 0; start <= name.size();) {
-    const size_t end = std::min(name.find('.', start), name.size());
-    const std::string_view segment = std::string_view(name).substr(start, end - start);
-    const bool doubled = segment == previous && (segment == "text_model" || segment == "vision_model");
-    if (!doubled && std::find(kWrappers.begin(), kWrappers.end(), segment) == kWrappers.end()) {
-      result.append(result.empty() ? "" : ".").append(segment);
-      previous = segment;
-    }
-    start = end + 1;
-  }
-  return result;
+using Shapes = std::map<std::string, std::vector<int64_t>>;
+
+void add_norm(Shapes& shapes, const std::string& name, int64_t width) {
+  shapes[name + ".weight"] = shapes[name + ".bias"] = {width};
 }
 
-/// Not weights: sizes in OpenAI's archive, position numbers in old Hugging Face files, masks.
-bool is_buffer(std::string_view name) {
-  static constexpr std::array<std::string_view, 8> kBuffers{
-      "input_resolution", "context_length", "vocab_size", "attn_mask", "mask", "mask1", "mask2", "position_ids"};
-  const size_t dot = name.rfind('.');
-  const std::string_view last = dot == std::string_view::npos ? name : name.substr(dot + 1);
-  return std::find(kBuffers.begin(), kBuffers.end(), last) != kBuffers.end();
+void add_linear(Shapes& shapes, const std::string& name, int64_t out, int64_t in) {
+  shapes[name + ".weight"] = {out, in};
+  shapes[name + ".bias"] = {out};
 }
 
-/// What stands before the anchor tensor: "", "state_dict.", ...
-std::string find_prefix(const TensorMap& tensors, const std::string& where) {
-  std::vector<std::string> prefixes;
-  for (const auto& [name, tensor] : tensors) {
-    for (const std::string_view anchor : kAnchors) {
-      const bool found =
-          name.ends_with(anchor) && (name.size() == anchor.size() || name[name.size() - anchor.size() - 1] == '.');
-      if (found) prefixes.push_back(name.substr(0, name.size() - anchor.size()));
-    }
+void add_blocks(Shapes& shapes, std::string_view prefix, const TowerSize& tower) {
+  for (int64_t i = 0; i < tower.layers; ++i) {
+    const std::string block = std::string(prefix) + std::to_string(i) + ".";
+    add_norm(shapes, block + "ln_1", tower.width);
+    add_norm(shapes, block + "ln_2", tower.width);
+    shapes[block + "attn.in_proj_weight"] = {3 * tower.width, tower.width};
+    shapes[block + "attn.in_proj_bias"] = {3 * tower.width};
+    add_linear(shapes, block + "attn.out_proj", tower.width, tower.width);
+    add_linear(shapes, block + "mlp.c_fc", tower.mlp_width, tower.width);
+    add_linear(shapes, block + "mlp.c_proj", tower.width, tower.mlp_width);
   }
-  if (prefixes.empty()) {
-    const bool resnet = std::any_of(tensors.begin(), tensors.end(), [](const auto& item) {
-      return item.first.find("visual.layer1.") != std::string::npos;
-    });
-    require<DataError>(!resnet, "{}: a CLIP with a ResNet image tower; only vision transformers are supported", where);
-    fail<DataError>("{}: holds no CLIP: neither '{}' nor '{}' is among its {} tensors (first: {})", where, kAnchors[0],
-                    kAnchors[1], tensors.size(), tensors.empty() ? "none" : "'" + tensors.begin()->first + "'");
-  }
-  require<DataError>(prefixes.size() == 1, "{}: holds more than one CLIP; save the wanted one alone:{}", where,
-                     list_text(prefixes));
-  return prefixes.front();
 }
 
 }  // namespace
@@ -129,9 +98,10 @@ std::string list_text(const std::vector<std::string>& items) {
   return text;
 }
 
-std::vector<WeightName> weight_names(int64_t vision_layers, int64_t text_layers) {
+std::vector<WeightName> weight_names(const LayerCounts& layers) {
   std::vector<WeightName> names;
   for (const auto& [openai, huggingface] : kOutsideBlocks) {
+    if (layers.vision == 0 && (openai.starts_with("visual.") || openai == "logit_scale")) continue;
     if (!is_layer_norm(openai)) {
       names.push_back(
           {std::string(openai), {std::string(huggingface)}, openai == "text_projection" || openai == "visual.proj"});
@@ -140,45 +110,30 @@ std::vector<WeightName> weight_names(int64_t vision_layers, int64_t text_layers)
     for (const std::string kind : {".weight", ".bias"})
       names.push_back({std::string(openai) + kind, {std::string(huggingface) + kind}, false});
   }
-  for (int64_t i = 0; i < vision_layers; ++i) add_block(names, kVisionBlocks, kHfVisionBlocks, i);
-  for (int64_t i = 0; i < text_layers; ++i) add_block(names, kTextBlocks, kHfTextBlocks, i);
+  for (int64_t i = 0; i < layers.vision; ++i) add_block(names, kVisionBlocks, kHfVisionBlocks, i);
+  for (int64_t i = 0; i < layers.text; ++i) add_block(names, kTextBlocks, kHfTextBlocks, i);
   return names;
 }
 
+std::map<std::string, std::vector<int64_t>> weight_shapes(const TextArchitecture& a) {
+  Shapes shapes{{"token_embedding.weight", {a.vocabulary_size, a.tower.width}},
+                {"positional_embedding", {a.context_length, a.tower.width}}};
+  if (a.embed_dim) shapes["text_projection"] = {a.tower.width, *a.embed_dim};
+  add_norm(shapes, "ln_final", a.tower.width);
+  add_blocks(shapes, kTextBlocks, a.tower);
+  return shapes;
+}
+
 std::map<std::string, std::vector<int64_t>> weight_shapes(const Architecture& a) {
-  std::map<std::string, std::vector<int64_t>> shapes{
-      {"logit_scale", {}},
-      {"token_embedding.weight", {a.vocabulary_size, a.text.width}},
-      {"positional_embedding", {a.context_length, a.text.width}},
-      {"text_projection", {a.text.width, a.embed_dim}},
-      {"visual.class_embedding", {a.vision.width}},
-      {"visual.conv1.weight", {a.vision.width, 3, a.patch_size, a.patch_size}},
-      {"visual.positional_embedding", {a.image_tokens(), a.vision.width}},
-      {"visual.proj", {a.vision.width, a.embed_dim}}};
-  const auto add_norm = [&](const std::string& name, int64_t width) {
-    shapes[name + ".weight"] = shapes[name + ".bias"] = {width};
-  };
-  const auto add_linear = [&](const std::string& name, int64_t out, int64_t in) {
-    shapes[name + ".weight"] = {out, in};
-    shapes[name + ".bias"] = {out};
-  };
-  const auto add_blocks = [&](std::string_view prefix, const TowerSize& tower) {
-    for (int64_t i = 0; i < tower.layers; ++i) {
-      const std::string block = std::string(prefix) + std::to_string(i) + ".";
-      add_norm(block + "ln_1", tower.width);
-      add_norm(block + "ln_2", tower.width);
-      shapes[block + "attn.in_proj_weight"] = {3 * tower.width, tower.width};
-      shapes[block + "attn.in_proj_bias"] = {3 * tower.width};
-      add_linear(block + "attn.out_proj", tower.width, tower.width);
-      add_linear(block + "mlp.c_fc", tower.mlp_width, tower.width);
-      add_linear(block + "mlp.c_proj", tower.width, tower.mlp_width);
-    }
-  };
-  add_norm("ln_final", a.text.width);
-  add_norm("visual.ln_pre", a.vision.width);
-  add_norm("visual.ln_post", a.vision.width);
-  add_blocks(kVisionBlocks, a.vision);
-  add_blocks(kTextBlocks, a.text);
+  Shapes shapes = weight_shapes(text_half(a));
+  shapes["logit_scale"] = {};
+  shapes["visual.class_embedding"] = {a.vision.width};
+  shapes["visual.conv1.weight"] = {a.vision.width, 3, a.patch_size, a.patch_size};
+  shapes["visual.positional_embedding"] = {a.image_tokens(), a.vision.width};
+  shapes["visual.proj"] = {a.vision.width, a.embed_dim};
+  add_norm(shapes, "visual.ln_pre", a.vision.width);
+  add_norm(shapes, "visual.ln_post", a.vision.width);
+  add_blocks(shapes, kVisionBlocks, a.vision);
   return shapes;
 }
 
@@ -192,38 +147,23 @@ LayerCounts count_layers(const TensorMap& tensors) {
   return {std::min(counts.vision, most), std::min(counts.text, most)};
 }
 
-bool has_huggingface_names(const TensorMap& tensors) { return tensors.contains(std::string(kAnchors[1])); }
-
-TensorMap find_clip_weights(TensorMap tensors, const std::string& where, std::vector<std::string>& notes) {
-  TensorMap unwrapped;
-  for (auto& [name, tensor] : tensors) {
-    const std::string plain = without_wrappers(name);
-    require<DataError>(unwrapped.emplace(plain, std::move(tensor)).second,
-                       "{}: two tensors are called '{}' once 'module.' and '_orig_mod.' are removed", where, plain);
-  }
-  const std::string prefix = find_prefix(unwrapped, where);
-  if (!prefix.empty()) notes.push_back("weights taken from entry '" + prefix.substr(0, prefix.size() - 1) + "'");
-  TensorMap weights;
-  std::set<std::string> left_out;
-  for (auto& [name, tensor] : unwrapped) {
-    if (!name.starts_with(prefix))
-      left_out.insert(name.substr(0, name.find('.')));
-    else if (!is_buffer(name))
-      weights.emplace(name.substr(prefix.size()), std::move(tensor));
-  }
-  for (const std::string& entry : left_out) notes.push_back("tensors of entry '" + entry + "' left out");
-  if (const auto scale = weights.find("logit_scale"); scale != weights.end() && scale->second.numel() == 1) {
-    scale->second = scale->second.reshape({});
-  }
-  return weights;
+bool has_huggingface_names(const TensorMap& tensors) {
+  return tensors.contains("vision_model.embeddings.class_embedding") ||
+         tensors.contains("text_model.embeddings.token_embedding.weight");
 }
 
-TensorMap to_openai_names(TensorMap huggingface, const std::string& where) {
-  const LayerCounts layers = count_layers(huggingface);
+TensorMap to_openai_names(TensorMap huggingface, bool text_only, const std::string& where) {
+  LayerCounts layers = count_layers(huggingface);
+  layers.vision = text_only ? 0 : std::max<int64_t>(layers.vision, 1);
   TensorMap openai;
   std::vector<std::string> problems;
-  for (const WeightName& name : weight_names(layers.vision, layers.text)) {
+  // Text encoders of older programs have OpenAI's projection, x @ W, beside Hugging Face's names.
+  if (const auto projection = huggingface.find("text_projection"); projection != huggingface.end())
+    openai.insert(huggingface.extract(projection));
+  for (const WeightName& name : weight_names(layers)) {
     std::vector<at::Tensor> parts;
+    const bool optional = name.openai == "text_projection" && (text_only || openai.contains(name.openai));
+    if (optional && !huggingface.contains(name.huggingface[0])) continue;
     for (const std::string& part : name.huggingface) {
       const auto found = huggingface.find(part);
       if (found == huggingface.end())
@@ -247,9 +187,9 @@ TensorMap to_openai_names(TensorMap huggingface, const std::string& where) {
 }
 
 TensorMap to_huggingface_names(const TensorMap& openai) {
-  const LayerCounts layers = count_layers(openai);
   TensorMap huggingface;
-  for (const WeightName& name : weight_names(layers.vision, layers.text)) {
+  for (const WeightName& name : weight_names(count_layers(openai))) {
+    if (name.openai == "text_projection" && !openai.contains(name.openai)) continue;  // a text encoder without it
     const at::Tensor& tensor = openai.at(name.openai);
     const auto num_parts = static_cast<int64_t>(name.huggingface.size());
     const std::vector<at::Tensor> parts =

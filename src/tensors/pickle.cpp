@@ -9,7 +9,6 @@
 namespace longclip {
 namespace {
 
-constexpr size_t kMaxBytes = size_t{64} << 20;
 constexpr size_t kMaxValues = 4'000'000;
 
 using Kind = PickleValue::Kind;
@@ -280,7 +279,7 @@ bool Pickle::call(uint8_t opcode) {
       if (top()->kind == Kind::kObject) top()->state = state;  // else `_metadata` of a state_dict: not wanted
       return true;
     }
-    case op::kBinPersId: stack_.push_back(make_storage(pop())); return true;
+    case op::kBinPersId: stack_.push_back(make_persistent(pop())); return true;
     default: return false;
   }
 }

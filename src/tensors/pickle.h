@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <set>
 #include <span>
@@ -59,8 +60,14 @@ struct PickleTensor {
 /// `bytes` must outlive this object.
 class Pickle {
  public:
+  static constexpr size_t kMaxBytes = size_t{64} << 20;
+
   Pickle(std::span<const uint8_t> bytes, std::string where);
   const PickleValue& root() const { return *root_; }
+  /// Bytes up to and with the end of the pickle; other things may follow.
+  size_t size() const { return position_; }
+  /// Every storage that is named, by its key; throws DataError if two of one key differ.
+  std::map<std::string_view, const PickleValue*> storages() const;
   /// Classes and functions that were named, are not understood, and were left inert.
   const std::set<std::string>& inert_globals() const { return inert_; }
 
@@ -92,7 +99,7 @@ class Pickle {
   PickleValue* make_object(std::string_view name, const PickleValue* arguments);
   PickleValue* make_dict(const PickleValue* arguments);
   PickleValue* make_tensor(const PickleValue* arguments);
-  PickleValue* make_storage(const PickleValue* id);
+  PickleValue* make_persistent(PickleValue* id);
   int64_t integer_of(const PickleValue* value) const;
   std::vector<int64_t> integers_of(const PickleValue* value) const;
 

@@ -122,20 +122,37 @@ std::vector<int64_t> Pickle::integers_of(const PickleValue* value) const {
   return numbers;
 }
 
-/// ("storage", torch.FloatStorage, key, location, number of elements)
-PickleValue* Pickle::make_storage(const PickleValue* id) {
+/// ("storage", torch.FloatStorage, key, location, number of elements), before PyTorch 1.6 with a view of it or None behind;
+/// or there ("module", class, file, its source) for a pickled module's class.
+PickleValue* Pickle::make_persistent(PickleValue* id) {
   const auto& items = id->items;
+  if (is_list(id) && items.size() == 4 && items[0]->text == "module" && items[1]->kind == Kind::kGlobal)
+    return items[1];
   require<DataError>(is_list(id) && items.size() >= 5 && items[0]->text == "storage" &&
                          items[1]->kind == Kind::kGlobal && items[2]->kind == Kind::kText,
                      "{}: a storage in the pickle is not described as torch does", where_);
   require<DataError>(is_storage_class(items[1]->text), "{}: a storage is of the unknown class {}", where_,
                      items[1]->text);
+  require<DataError>(items.size() == 5 || items[5]->kind == Kind::kNone,
+                     "{}: storage '{}' is a view of another, as PyTorch wrote before 0.4; load and save it in Python",
+                     where_, items[2]->text);
   PickleValue* storage = make(Kind::kStorage);
   storage->type = items[1]->text.substr(items[1]->text.rfind('.') + 1);
   storage->text = items[2]->text;
   storage->integer = integer_of(items[4]);
   require<DataError>(storage->integer >= 0, "{}: storage '{}' has a negative size", where_, storage->text);
   return storage;
+}
+
+std::map<std::string_view, const PickleValue*> Pickle::storages() const {
+  std::map<std::string_view, const PickleValue*> all;
+  for (const PickleValue& value : values_) {
+    if (value.kind != Kind::kStorage) continue;
+    const PickleValue& first = *all.emplace(value.text, &value).first->second;
+    require<DataError>(first.type == value.type && first.integer == value.integer,
+                       "{}: storage '{}' is described in two ways", where_, value.text);
+  }
+  return all;
 }
 
 /// (storage, offset, sizes, strides, requires_grad, hooks)

@@ -1,24 +1,21 @@
-// tensors/pt_file.cpp -- from the values of data.pkl to tensors, and back.
+// tensors/pt_file.cpp -- the containers around a torch pickle, and a writer of the newer one.
 // Layout: ROOT/data.pkl, ROOT/data/KEY for each storage, ROOT/byteorder (torch/serialization.py, _save and _load).
 #include "tensors/pt_file.h"
 
-#include <ATen/ops/empty.h>
 #include <caffe2/serialize/inline_container.h>
 
 #include <algorithm>
-#include <array>
 #include <bit>
-#include <cstring>
 #include <exception>
-#include <map>
 #include <string_view>
-#include <utility>
+#include <vector>
 
 #include "base/error.h"
-#include "base/utf8.h"
+#include "base/file.h"
 #include "tensors/atomic_output.h"
-#include "tensors/pickle.h"
+#include "tensors/legacy_pt.h"
 #include "tensors/pickle_opcodes.h"
+#include "tensors/pickle_tensors.h"
 #include "tensors/zip_archive.h"
 
 namespace longclip {
@@ -26,184 +23,36 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "tensor files are little-endian");
 
-using Kind = PickleValue::Kind;
+/// The first bytes tell the container.
+enum class Container { kZip, kPickle, kTar, kOther };
 
-constexpr int kMaxDepth = 64;
-constexpr size_t kMaxVisits = 4'000'000;
-constexpr size_t kMaxNameLength = 1024;
-/// Tensors may share storages, so a small file can describe much; but not more than this many times its own size.
-constexpr uint64_t kMaxExpansion = 8;
-
-struct StorageType {
-  std::string_view name;
-  at::ScalarType dtype;
-};
-constexpr std::array<StorageType, 10> kStorageTypes{{{"DoubleStorage", at::kDouble},
-                                                     {"FloatStorage", at::kFloat},
-                                                     {"HalfStorage", at::kHalf},
-                                                     {"BFloat16Storage", at::kBFloat16},
-                                                     {"LongStorage", at::kLong},
-                                                     {"IntStorage", at::kInt},
-                                                     {"ShortStorage", at::kShort},
-                                                     {"CharStorage", at::kChar},
-                                                     {"ByteStorage", at::kByte},
-                                                     {"BoolStorage", at::kBool}}};
-
-/// Walks the values of a pickle and makes a tensor of each that has a name.
-class TensorCollector {
- public:
-  explicit TensorCollector(const ZipArchive& archive) : archive_(archive), root_(archive.root()) {}
-
-  TensorFile collect(const Pickle& pickle) {
-    visit(pickle.root(), "", 0);
-    for (const auto& [key, value] : pickle.root().entries) {
-      if (key->kind != Kind::kText || holds_tensor(std::string(key->text))) continue;
-      file_.ignored.push_back("entry '" + std::string(key->text.substr(0, kMaxNameLength)) + "'");
-    }
-    for (const std::string& name : pickle.inert_globals()) file_.ignored.push_back("objects of " + name);
-    return std::move(file_);
-  }
-
- private:
-  bool holds_tensor(const std::string& name) const {
-    if (file_.tensors.contains(name)) return true;
-    const auto next = file_.tensors.lower_bound(name + ".");
-    return next != file_.tensors.end() && next->first.starts_with(name + ".");
-  }
-
-  void visit(const PickleValue& value, const std::string& name, int depth) {
-    require<DataError>(depth <= kMaxDepth, "{}: values are nested deeper than {}, or contain themselves",
-                       archive_.path(), kMaxDepth);
-    require<DataError>(++visits_ <= kMaxVisits, "{}: more than {} values", archive_.path(), kMaxVisits);
-    require<DataError>(name.size() <= kMaxNameLength, "{}: a tensor has a name of more than {} bytes", archive_.path(),
-                       kMaxNameLength);
-    if (value.kind == Kind::kTensor) add(value, name);
-    if (value.kind == Kind::kObject) visit_object(value, name, depth);
-    for (size_t i = 0; i < value.items.size(); ++i) visit(*value.items[i], join(name, std::to_string(i)), depth + 1);
-    for (const auto& [key, entry] : value.entries) visit_entry(*key, *entry, name, depth);
-  }
-
-  void visit_entry(const PickleValue& key, const PickleValue& entry, const std::string& name, int depth) {
-    if (key.kind == Kind::kText)
-      visit(entry, join(name, std::string(key.text.substr(0, kMaxNameLength + 1))), depth + 1);
-    if (key.kind == Kind::kInt) visit(entry, join(name, std::to_string(key.integer)), depth + 1);
-  }
-
-  void visit_object(const PickleValue& object, const std::string& name, int depth) {
-    require<DataError>(!names_tensor(*object.arguments, 0),
-                       "{}: tensor '{}' is built by {}, which this reader does not know and does not run; "
-                       "save a plain state_dict in Python",
-                       archive_.path(), name, object.text);
-    if (object.state == nullptr) return;
-    for (const auto& [key, entry] : object.state->entries) {
-      // A whole module that was pickled keeps its tensors in these attributes, which are no part of the names.
-      const bool inner = key->text == "_parameters" || key->text == "_buffers" || key->text == "_modules";
-      if (inner)
-        visit(*entry, name, depth + 1);
-      else
-        visit_entry(*key, *entry, name, depth);
-    }
-  }
-
-  /// True if a tensor or storage is among the values, also inside lists (sparse tensors: two levels).
-  bool names_tensor(const PickleValue& values, int depth) {
-    require<DataError>(++visits_ <= kMaxVisits, "{}: more than {} values", archive_.path(), kMaxVisits);
-    const bool found = values.kind == Kind::kTensor || values.kind == Kind::kStorage;
-    return found || (depth < 3 && std::any_of(values.items.begin(), values.items.end(),
-                                              [&](const PickleValue* item) { return names_tensor(*item, depth + 1); }));
-  }
-
-  static std::string join(const std::string& name, const std::string& last) {
-    return name.empty() ? last : name + "." + last;
-  }
-
-  void add(const PickleValue& value, const std::string& name) {
-    require<DataError>(is_valid_utf8(name), "{}: the name of a tensor is not UTF-8", archive_.path());
-    at::Tensor tensor = materialise(*value.tensor, name);
-    require<DataError>(file_.tensors.emplace(name, std::move(tensor)).second, "{}: two tensors are named '{}'",
-                       archive_.path(), name);
-  }
-
-  at::Tensor materialise(const PickleTensor& view, const std::string& name) {
-    const PickleValue& storage = *view.storage;
-    const at::ScalarType dtype = dtype_of(storage, name);
-    const size_t item_size = c10::elementSize(dtype);
-    const uint64_t most = kMaxExpansion * archive_.file_size();
-    const bool bounded = static_cast<uint64_t>(view.num_elements) <= (most - total_bytes_) / item_size;
-    require<DataError>(bounded, "{}: tensor '{}' would make more than {} times the size of the file", archive_.path(),
-                       name, kMaxExpansion);
-    total_bytes_ += static_cast<uint64_t>(view.num_elements) * item_size;
-    const std::span<const uint8_t> bytes = storage_bytes(storage, item_size);
-    at::Tensor tensor = at::empty(view.sizes, dtype);
-    if (view.num_elements == 0) return tensor;
-    copy_view(view, bytes.data(), item_size, static_cast<uint8_t*>(tensor.data_ptr()));
-    return dtype == at::kBool ? tensor.view(at::kByte).ne(0) : tensor;  // bytes other than 0 and 1 are no valid bool
-  }
-
-  /// Copies the elements of a view in row-major order: whole runs of the contiguous tail at once.
-  static void copy_view(const PickleTensor& view, const uint8_t* source, size_t item_size, uint8_t* target) {
-    size_t outer = view.sizes.size();
-    int64_t run = 1;  // elements
-    while (outer > 0 && (view.strides[outer - 1] == run || view.sizes[outer - 1] == 1)) run *= view.sizes[--outer];
-    const size_t run_bytes = static_cast<size_t>(run) * item_size;
-    std::vector<int64_t> index(outer, 0);
-    uint64_t offset = static_cast<uint64_t>(view.offset);  // unsigned: strides of a size of 1 may be anything
-    for (int64_t done = 0; done < view.num_elements; done += run, target += run_bytes) {
-      std::memcpy(target, source + offset * item_size, run_bytes);
-      for (size_t d = outer; d-- > 0;) {
-        offset += static_cast<uint64_t>(view.strides[d]);
-        if (++index[d] < view.sizes[d]) break;
-        offset -= static_cast<uint64_t>(view.strides[d]) * static_cast<uint64_t>(view.sizes[d]);
-        index[d] = 0;
-      }
-    }
-  }
-
-  at::ScalarType dtype_of(const PickleValue& storage, const std::string& name) const {
-    for (const StorageType& type : kStorageTypes) {
-      if (type.name == storage.type) return type.dtype;
-    }
-    fail<DataError>("{}: tensor '{}' is kept in a {}; known are floating point, integers and bool", archive_.path(),
-                    name, storage.type);
-  }
-
-  std::span<const uint8_t> storage_bytes(const PickleValue& storage, size_t item_size) {
-    const std::string key(storage.text);
-    auto found = storages_.find(key);
-    if (found == storages_.end()) found = storages_.emplace(key, archive_.read(root_ + "/data/" + key)).first;
-    require<DataError>(found->second.size() / item_size >= static_cast<uint64_t>(storage.integer),
-                       "{}: storage '{}' has {} bytes, {} elements of {} bytes are wanted", archive_.path(), key,
-                       found->second.size(), storage.integer, item_size);
-    return found->second;
-  }
-
-  const ZipArchive& archive_;
-  std::string root_;
-  TensorFile file_;
-  std::map<std::string, std::span<const uint8_t>> storages_;  // read and verified once
-  uint64_t total_bytes_ = 0;
-  size_t visits_ = 0;
-};
-
-std::string storage_type_of(const at::Tensor& tensor, const std::string& name) {
-  for (const StorageType& type : kStorageTypes) {
-    if (type.dtype == tensor.scalar_type()) return std::string(type.name);
-  }
-  fail<std::runtime_error>("tensor '{}' has a dtype that a .pt file cannot hold", name);
+Container container_of(std::span<const uint8_t> bytes) {
+  const std::string_view all(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (all.starts_with("PK")) return Container::kZip;
+  if (all.starts_with('\x80')) return Container::kPickle;
+  constexpr size_t kTarMark = 257;
+  if (all.size() > kTarMark && all.substr(kTarMark).starts_with("ustar")) return Container::kTar;
+  return Container::kOther;
 }
 
-/// Files that are no zip: the usual ones are told apart so that the message can help.
-void check_is_zip(const std::filesystem::path& path) {
-  const MappedFile file(path);
-  const auto bytes = file.bytes();
-  const std::string_view start(reinterpret_cast<const char*>(bytes.data()), std::min<size_t>(bytes.size(), 16));
-  if (start.starts_with("PK")) return;
-  require<DataError>(!start.starts_with('\x80'),
-                     "{}: a plain pickle, as PyTorch before 1.6 wrote; convert it in Python: "
-                     "torch.save(torch.load(path, weights_only=True), new_path)",
-                     path.string());
-  fail<DataError>("{}: not a .pt file: {}", path.string(),
-                  bytes.empty() ? "it is empty" : "it does not begin as a zip file");
+TensorFile read_zip(const std::filesystem::path& path, const TensorRequest& request) {
+  const ZipArchive archive(path);
+  const std::string root = archive.root();
+  if (archive.contains(root + "/byteorder")) {
+    const auto order = archive.read(root + "/byteorder");
+    require<DataError>(std::string_view(reinterpret_cast<const char*>(order.data()), order.size()) == "little",
+                       "{}: was written on a big-endian machine; load and save it on a little-endian one",
+                       path.string());
+  }
+  const Pickle pickle(archive.read(root + "/data.pkl"), path.string());
+  const PickledStorages storages{
+      .path = path.string(),
+      .file_size = archive.file_size(),
+      .bytes_of = [&](const std::string& key) { return archive.read(root + "/data/" + key); },
+      .release_pages = [&] { archive.release_pages(); }};
+  TensorFile file = collect_tensors(pickle, storages, request);
+  file.format = archive.contains(root + "/constants.pkl") ? "TorchScript" : "torch.save";
+  return file;
 }
 
 /// Writes the opcodes of data.pkl that torch.load(weights_only=True) accepts.
@@ -217,7 +66,7 @@ class PickleWriter {
     size_t index = 0;
     for (const auto& [name, tensor] : tensors) {
       text(name);
-      this->tensor(tensor, storage_type_of(tensor, name), std::to_string(index++));
+      this->tensor(tensor, storage_of_dtype(tensor.scalar_type(), name), std::to_string(index++));
     }
     put(op::kSetItems);
     put(op::kStop);
@@ -276,20 +125,20 @@ class PickleWriter {
 
 }  // namespace
 
-TensorFile read_pt(const std::filesystem::path& path) {
-  check_is_zip(path);
-  const ZipArchive archive(path);
-  const std::string root = archive.root();
-  if (archive.contains(root + "/byteorder")) {
-    const auto order = archive.read(root + "/byteorder");
-    require<DataError>(std::string_view(reinterpret_cast<const char*>(order.data()), order.size()) == "little",
-                       "{}: was written on a big-endian machine; load and save it on a little-endian one",
-                       path.string());
+TensorFile read_pt(const std::filesystem::path& path, const TensorRequest& request) {
+  const MappedFile file(path);
+  switch (container_of(file.bytes())) {
+    case Container::kZip: return read_zip(path, request);
+    case Container::kPickle: return read_legacy_pt(file, path.string(), request);
+    case Container::kTar:
+      fail<DataError>(
+          "{}: a tar file, as PyTorch wrote before 0.1.10 (2017), which is not read; load it in Python with "
+          "weights_only=False, if you trust it, and save it again",
+          path.string());
+    case Container::kOther: break;
   }
-  const Pickle pickle(archive.read(root + "/data.pkl"), path.string());
-  TensorFile file = TensorCollector(archive).collect(pickle);
-  file.format = archive.contains(root + "/constants.pkl") ? "TorchScript" : "torch.save";
-  return file;
+  fail<DataError>("{}: not a .pt file: {}", path.string(),
+                  file.bytes().empty() ? "it is empty" : "it begins neither as a zip file nor as a pickle");
 }
 
 void write_pt(const std::filesystem::path& path, const TensorMap& tensors) {

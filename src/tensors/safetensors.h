@@ -14,7 +14,8 @@ namespace longclip {
 /// Types: F64 F32 F16 BF16 I64 I32 I16 I8 U8 BOOL. Throws DataError "PATH: ..." naming the tensor and the cause: header
 /// longer than the file or 100 MB, not JSON, duplicate name, unknown type, sizes that overflow or disagree with the
 /// data, data that overlaps, has holes, or does not fill the file.
-TensorFile read_safetensors(const std::filesystem::path& path);
+/// Memory: the wanted tensors, and of the file no more than the largest of them at a time.
+TensorFile read_safetensors(const std::filesystem::path& path, const TensorRequest& request = {});
 
 /// Writes the tensors, one at a time, all or nothing. Any device and strides. Bytes are those of the reference library:
 /// sorted by type, then name; header padded to 8 bytes. "format": "pt" is always in the metadata, as Hugging Face

@@ -1,4 +1,4 @@
-// tensors/tensor_file.cpp -- looks at the first bytes.
+// tensors/tensor_file.cpp -- looks at the first bytes: a zip file, a pickle, a tar file, or else safetensors.
 #include "tensors/tensor_file.h"
 
 #include <algorithm>
@@ -9,17 +9,23 @@
 #include "tensors/safetensors.h"
 
 namespace longclip {
+namespace {
 
-TensorFile read_tensor_file(const std::filesystem::path& path) {
+constexpr size_t kLengthSize = 8;  // of safetensors
+constexpr size_t kTarEnd = 262;    // of the mark in a tar file: PyTorch's oldest format
+
+}  // namespace
+
+TensorFile read_tensor_file(const std::filesystem::path& path, const TensorRequest& request) {
   bool is_pt = false;
   {
     const MappedFile file(path);
     const auto bytes = file.bytes();
-    const std::string_view start(reinterpret_cast<const char*>(bytes.data()), std::min<size_t>(bytes.size(), 9));
-    // "PK": a zip file. 0x80: a pickle, unless it is the length of a safetensors header, which '{' follows.
-    is_pt = start.starts_with("PK") || (start.starts_with('\x80') && !(start.size() == 9 && start[8] == '{'));
+    const std::string_view start(reinterpret_cast<const char*>(bytes.data()), std::min(bytes.size(), kTarEnd));
+    const bool is_json = start.size() > kLengthSize && start[kLengthSize] == '{';  // behind the length of a header
+    is_pt = !is_json && (start.starts_with("PK") || start.starts_with('\x80') || start.ends_with("ustar"));
   }
-  return is_pt ? read_pt(path) : read_safetensors(path);
+  return is_pt ? read_pt(path, request) : read_safetensors(path, request);
 }
 
 }  // namespace longclip

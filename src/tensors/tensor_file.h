@@ -8,6 +8,6 @@
 namespace longclip {
 
 /// Reads a safetensors, torch.save or TorchScript file. Throws DataError naming the file and the cause.
-TensorFile read_tensor_file(const std::filesystem::path& path);
+TensorFile read_tensor_file(const std::filesystem::path& path, const TensorRequest& request = {});
 
 }  // namespace longclip

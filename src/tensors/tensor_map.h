@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -11,6 +12,12 @@ namespace longclip {
 
 /// Tensors by name, in name order.
 using TensorMap = std::map<std::string, at::Tensor>;
+
+/// What of a tensor file is wanted.
+struct TensorRequest {
+  bool values = true;  ///< false: names, types and shapes alone, as tensors on the meta device; no data is read
+  std::function<bool(const std::string& name)> wanted = {};  ///< empty: every tensor; the others are not read
+};
 
 /// What a tensor file holds. The tensors are contiguous, on the CPU, and own their memory.
 struct TensorFile {

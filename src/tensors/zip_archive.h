@@ -31,6 +31,7 @@ class ZipArchive {
   /// of the record ".../data.pkl". Throws DataError if there is no such record.
   std::string root() const;
   const std::string& path() const { return path_; }
+  void release_pages() const { file_.release_pages(); }
   uint64_t file_size() const { return file_.bytes().size(); }
 
  private:

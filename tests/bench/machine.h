@@ -12,6 +12,8 @@ namespace longclip::bench {
 std::string device_name(at::Device device);
 /// Waits until the device has done what it was told. Nothing to do on a CPU.
 void synchronize(at::Device device);
+/// Seconds that all threads of this process have computed so far: what a step costs, whatever else the machine does.
+double processor_seconds_now();
 /// CUDA: starts counting the peak of allocated memory anew. A CPU process cannot.
 void reset_peak_memory(at::Device device);
 /// CUDA: most bytes held by tensors since reset_peak_memory. CPU: most resident bytes of the process since it started.

@@ -174,18 +174,19 @@ Json run(Options options) {
   architecture.stretch = Stretch{.keep = 20, .ratio = 4, .source_length = 77};
 
   StepRunner runner(architecture, options, device);
-  std::vector<double> seconds;
+  std::vector<double> seconds, processor_seconds;
   double flops = 0, loss = 0, tokens = 0;
   for (int64_t i = -options.warmup_steps; i < options.steps; ++i) {
     if (i == 0) reset_peak_memory(device);
     const Captions captions =
         draw_captions(options.pairs, architecture, static_cast<uint64_t>(i + options.warmup_steps));
     synchronize(device);
-    const double start = seconds_now();
+    const double start = seconds_now(), processor_start = processor_seconds_now();
     loss = runner.step(captions);
     synchronize(device);
     if (i < 0) continue;
     seconds.push_back(seconds_now() - start);
+    processor_seconds.push_back(processor_seconds_now() - processor_start);
     flops += step_flops(architecture, captions) / static_cast<double>(options.steps);
     tokens += static_cast<double>(captions.num_tokens) / static_cast<double>(options.steps);
   }
@@ -206,6 +207,7 @@ Json run(Options options) {
            {{"median", middle},
             {"min", *std::min_element(seconds.begin(), seconds.end())},
             {"max", *std::max_element(seconds.begin(), seconds.end())}}},
+          {"step_processor_seconds", median(processor_seconds)},
           {"triples_per_second", pairs / middle},
           {"useful_gflop_per_triple", flops / pairs / 1e9},
           {"useful_tflops", rate / 1e12},

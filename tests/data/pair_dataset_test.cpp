@@ -30,6 +30,21 @@ TEST_CASE("PairDataset: a sample holds the picture and the first captions of its
   REQUIRE(sample.skipped.empty());
 }
 
+TEST_CASE("PairDataset: the row and the picture's file that a sample was made of are handed out, read once", "[data][unit]") {
+  const test::SmallData data(3);
+  DataConfig config = data.config(2);
+  config.crop_cache = CropCaching::kOn;
+  config.train[0].cache_dir = data.path("cache");
+  const PairDataset dataset(config, test::small_options());
+  SampleOrigin origin;
+  dataset.load_row({0, 2}, 0, &origin);
+  REQUIRE(origin.row.image == "002.png");
+  REQUIRE(origin.encoded == test::read_text(data.path("002.png")));
+  dataset.load_row({0, 2}, 0, &origin);
+  REQUIRE(origin.row.image == "002.png");
+  REQUIRE(origin.encoded.empty());  // its crop came out of the cache
+}
+
 TEST_CASE("PairDataset: several sources are one data set, and each keeps its own names, lines and weight",
           "[data][unit]") {
   const test::SmallData first(3), second(4);

@@ -1,5 +1,9 @@
-// tests/e2e/eval_test.cpp -- longclip eval retrieval: numbers, their form, and what is refused.
+// tests/e2e/eval_test.cpp -- longclip eval: numbers, their form, and what is refused; on one process and on several ranks.
+#include <cmath>
+
+#include "base/error.h"
 #include "program.h"
+#include "training.h"
 #include "support/catch.h"
 
 namespace longclip::test {
@@ -74,6 +78,132 @@ TEST_CASE("eval retrieval: the first odd line of a data file is named by its num
                                             *cases_dir() / "04_jsonl_odd_lines");
   REQUIRE(result.exit_code == 2);
   REQUIRE_THAT(result.err, ContainsSubstring("rows.jsonl:5: ") && ContainsSubstring("duplicate key 'long'"));
+}
+
+TEST_CASE("eval retrieval: a protocol's name decides how its folder is read and how many pictures there must be", "[e2e]") {
+  const TemporaryFolder folder;
+  const fs::path coco = folder / "coco";
+  fs::create_directories(coco / "annotations");
+  fs::create_directories(coco / "val2017");
+  Json images = Json::array(), annotations = Json::array();
+  for (int64_t id = 1; id <= 3; ++id) {
+    const std::string name = fmt::format("{}.png", id);
+    write_red_png(coco / "val2017" / name);
+    images.push_back({{"id", id}, {"file_name", name}});
+    for (int64_t i = 0; i < 6; ++i) annotations.push_back({{"image_id", id}, {"caption", fmt::format("caption {} of {}", i, id)}});
+  }
+  write_text(coco / "annotations/captions_val2017.json", Json{{"images", images}, {"annotations", annotations}}.dump());
+  const std::string command = "eval retrieval " + stretched_model() + " --protocol coco5k --data coco";
+  const CommandResult refused = run_longclip(command, folder.path());
+  REQUIRE(refused.exit_code == 2);
+  REQUIRE_THAT(refused.err, ContainsSubstring("3 pictures and 15 captions, but coco5k has 5000 and 25000"));
+  const Json scores = parse(run_well(command + " --limit 2 --json", folder.path()));
+  REQUIRE(scores.at("protocol") == "coco5k");
+  REQUIRE(scores.at("pictures") == 2);
+  REQUIRE(scores.at("captions") == 10);  // the first five of six
+  REQUIRE(run_longclip(command + " --captions short", folder.path()).exit_code == 2);
+  REQUIRE_THAT(run_longclip("eval retrieval m --protocol coco --data coco", folder.path()).err, ContainsSubstring("coco5k"));
+}
+
+TEST_CASE("eval retrieval: --max-tokens adds the scores of captions cut to each length", "[e2e]") {
+  const TemporaryFolder folder;
+  write_experiment(folder.path());
+  const std::string command = "eval retrieval " + stretched_model() + " --data triples:rows.jsonl --max-tokens 4,248 ";
+  const Json scores = parse(run_well(command + "--json", folder.path()));
+  REQUIRE(scores.at("by_max_tokens").size() == 2);
+  REQUIRE(scores.at("by_max_tokens")[0].at("max_tokens") == 4);
+  REQUIRE(scores.at("by_max_tokens")[1].at("text_to_image") == scores.at("text_to_image"));
+  REQUIRE_THAT(run_well(command, folder.path()), ContainsSubstring("4 tokens") && ContainsSubstring("not cut"));
+  const CommandResult refused = run_longclip(command + "--max-tokens 249", folder.path());
+  REQUIRE(refused.exit_code == 2);
+  REQUIRE_THAT(refused.err, ContainsSubstring("--max-tokens 249"));
+}
+
+TEST_CASE("eval retrieval: --ranks-out writes a line for each query, and nothing existing is replaced unasked", "[e2e]") {
+  const TemporaryFolder folder;
+  write_experiment(folder.path());
+  const std::string command = "eval retrieval " + stretched_model() + " --data triples:rows.jsonl --ranks-out ranks.jsonl --best 3 ";
+  run_well(command, folder.path());
+  const std::vector<Json> lines = json_lines(folder / "ranks.jsonl");
+  REQUIRE(lines.size() == 16);
+  for (const Json& line : lines) REQUIRE(line.at("best").size() == 3);
+  REQUIRE(lines[0].at("direction") == "image_to_text");
+  REQUIRE(lines[15].at("row") == 7);
+  const CommandResult refused = run_longclip(command, folder.path());
+  REQUIRE(refused.exit_code == 2);
+  REQUIRE_THAT(refused.err, ContainsSubstring("ranks.jsonl"));
+  run_well(command + "--overwrite", folder.path());
+}
+
+TEST_CASE("eval retrieval: two and three ranks give the numbers and the ranks of one", "[e2e]") {
+  const TemporaryFolder folder;
+  write_experiment(folder.path());
+  const auto command = [](const std::string& name) {
+    return "eval retrieval " + stretched_model() + " --data triples:rows.jsonl,limit=7 --captions both --device cpu --max-tokens 5 --batch 2 --out " +
+           name + ".json --ranks-out " + name + ".jsonl";
+  };
+  const std::string table = run_well(command("one"), folder.path());
+  const Json one = parse(read_text(folder / "one.json"));
+  REQUIRE(one.at("long").at("pictures") == 7);
+  const std::vector<Json> ranks = values_of(folder / "one.jsonl", "rank");
+  for (const std::string count : {"2", "3"}) {
+    const std::string name = "ranks" + count;
+    REQUIRE(run_well("launch --nproc " + count + " -- " + command(name), folder.path()) == table);
+    REQUIRE(parse(read_text(folder / (name + ".json"))) == one);
+    REQUIRE(values_of(folder / (name + ".jsonl"), "rank") == ranks);
+  }
+}
+
+TEST_CASE("eval retrieval: what one rank cannot read ends all ranks with exit code 2", "[e2e]") {
+  const TemporaryFolder folder;
+  write_red_png(folder / "0.png");
+  std::string rows;
+  for (const char* name : {"0.png", "0.png", "0.png", "gone.png"}) rows += fmt::format("{{\"image\": \"{}\", \"long\": \"a\"}}\n", name);
+  write_text(folder / "rows.jsonl", rows);
+  const CommandResult result =
+      run_longclip("launch --nproc 2 -- eval retrieval " + stretched_model() + " --device cpu --data triples:rows.jsonl", folder.path());
+  CAPTURE(result.err);
+  REQUIRE(result.exit_code == 2);
+  REQUIRE_THAT(result.err, ContainsSubstring("gone.png"));
+}
+
+TEST_CASE("eval himo: captions are cut into growing parts, or their parts are given", "[e2e]") {
+  const TemporaryFolder folder;
+  write_red_png(folder / "0.png");
+  write_text(folder / "rows.jsonl",
+             "{\"image\": \"0.png\", \"long\": \"A dog. It is red. It runs.\"}\n"
+             "{\"image\": \"0.png\", \"long\": \"A cat. It sleeps.\"}\n");
+  write_text(folder / "given.jsonl", "{\"image\": \"0.png\", \"long\": [\"A dog.\", \"A dog. It is red.\", \"A dog. It is red. It runs.\"]}\n");
+  const std::string command = "eval himo " + stretched_model() + " --json --data triples:";
+  const Json cut = parse(run_well(command + "rows.jsonl --k 2,3", folder.path())).at("himo");
+  REQUIRE(cut.size() == 2);
+  REQUIRE(cut[0].at("pairs") == 2);
+  REQUIRE(cut[1].at("pairs") == 1);  // one caption has three sentences
+  REQUIRE(cut[1].at("measure") == "monotone");
+  const Json given = parse(run_well(command + "given.jsonl --given", folder.path())).at("himo");
+  REQUIRE(given.size() == 1);
+  REQUIRE(given[0].at("measure") == "pearson");
+  REQUIRE(std::abs(given[0].at("pearson").get<double>() - cut[1].at("pearson").get<double>()) < 1e-4);
+  const CommandResult refused = run_longclip(command + "rows.jsonl --k 4", folder.path());
+  REQUIRE(refused.exit_code == 2);
+  REQUIRE_THAT(refused.err, ContainsSubstring("HiMo@4: not one of the 2 captions has 4 sentences"));
+}
+
+TEST_CASE("eval: the best checkpoint of a run can be measured and exported by its name", "[e2e]") {
+  const TemporaryFolder folder;
+  write_fast_experiment(folder.path(),
+                        "schedule: {steps: 3}\ncheckpoint: {keep_best: eval_val_t2i_R@1, keep_last: 1}\n"
+                        "eval: {every_steps: 1, retrieval: [{name: val, format: triples, path: rows.jsonl, captions: long}]}\n");
+  run_well("train run.yaml", folder.path());
+  const std::string best = "out/checkpoints/best";
+  const std::string step = read_text(folder / best).substr(0, 13);
+  REQUIRE(parse(run_well("inspect out --json", folder.path())).at("best") == "out/checkpoints/" + step);
+  REQUIRE(run_well("eval retrieval " + best + " --data triples:rows.jsonl --json", folder.path()) ==
+          run_well("eval retrieval out/checkpoints/" + step + " --data triples:rows.jsonl --json", folder.path()));
+  run_well("export " + best + " best --format hf", folder.path());
+  const CommandResult unknown = run_longclip("train run.yaml --set checkpoint.keep_best=eval_val_top1", folder.path());
+  REQUIRE(unknown.exit_code == 2);
+  REQUIRE_THAT(unknown.err, ContainsSubstring("eval_val_t2i_R@1"));
 }
 
 }  // namespace longclip::test

@@ -73,6 +73,38 @@ TEST_CASE("inspect: a picture shows its mode, the crop and the crop's hash", "[e
   }
 }
 
+TEST_CASE("inspect: pictures are cut or turned as a run would take them", "[e2e]") {
+  const TemporaryFolder folder;
+  write_experiment(folder.path());
+  const std::string png = read_text(folder / "0.png");
+  write_text(folder / "cut.png", png.substr(0, png.size() - 30));
+  REQUIRE_THAT(run_longclip("inspect cut.png", folder.path()).err, ContainsSubstring("cut"));
+  const Json cut = parse_json(run_well("inspect --json --load-truncated cut.png", folder.path()), "cut.png");
+  REQUIRE(cut.at("size") == parse_json(run_well("inspect --json 0.png", folder.path()), "0.png").at("size"));
+  const CommandResult mixed = run_longclip("inspect run.yaml --load-truncated", folder.path());
+  REQUIRE(mixed.exit_code == 2);
+  REQUIRE_THAT(mixed.err, ContainsSubstring("--load-truncated"));
+  if (!cases_dir()) return say_skipped("a picture to be turned", "the cases");
+  const std::string turned = (*cases_dir() / "06_picture_modes_and_damage" / "exif_6.jpg").string();
+  const Json as_stored = parse_json(run_well("inspect --json --exif-orientation ignore " + turned), turned);
+  const Json upright = parse_json(run_well("inspect --json --exif-orientation apply " + turned), turned);
+  REQUIRE((upright.at("size")[0] == as_stored.at("size")[1] && upright.at("size")[1] == as_stored.at("size")[0]));
+  REQUIRE(upright.at("sha256") != as_stored.at("sha256"));
+}
+
+TEST_CASE("inspect: of several files, those that can be read are told, and the others named", "[e2e]") {
+  const TemporaryFolder folder;
+  write_experiment(folder.path());
+  write_text(folder / "broken.png", "no picture");
+  const CommandResult result = run_longclip("inspect --json 0.png broken.png 1.png gone.png", folder.path());
+  REQUIRE(result.exit_code == 2);
+  REQUIRE_THAT(result.err, ContainsSubstring("broken.png") && ContainsSubstring("gone.png"));
+  std::istringstream lines(result.out);
+  std::vector<std::string> paths;
+  for (std::string line; std::getline(lines, line);) paths.push_back(parse_json(line, "line").at("path"));
+  REQUIRE(paths == std::vector<std::string>{"0.png", "1.png"});
+}
+
 TEST_CASE("inspect: the order of an experiment visits each row once an epoch", "[e2e]") {
   const TemporaryFolder folder;
   write_experiment(folder.path());
@@ -97,6 +129,48 @@ TEST_CASE("inspect: a row that cannot be used is not in the order", "[e2e]") {
   write_text(folder / "rows.jsonl", rows.substr(0, rows.rfind('{')) + "{\"image\": \"0.png\"}\n");
   const std::string out = run_well("inspect run.yaml --order 2", folder.path());
   REQUIRE_THAT(out, ContainsSubstring("step 1, epoch 0:") && ContainsSubstring("0:6") && !ContainsSubstring("0:7"));
+}
+
+TEST_CASE("inspect: the position table tells whether it was stretched and trained, also where no config does",
+          "[e2e]") {
+  const TemporaryFolder folder;
+  REQUIRE(inspect(unstretched_model()).at("position_table").at("state") == "not stretched");
+  const Json stretched = inspect(stretched_model());
+  REQUIRE(stretched.at("position_table") ==
+          Json{{"rows", 248}, {"state", "stretched, not trained"}, {"keep", 20}, {"ratio", 4}, {"source_length", 77}});
+  REQUIRE_THAT(stretched.at("positions").get<std::string>(), !ContainsSubstring("dropped"));
+  run_well("export " + stretched_model() + " hf --format hf --dtype fp16", folder.path());
+  Json config = parse_json(read_text(folder / "hf/config.json"), "config.json");
+  config.erase("longclip");  // as a converter of other people leaves it
+  write_text(folder / "hf/config.json", config.dump());
+  const Json converted = inspect("hf", folder.path());
+  REQUIRE(converted.at("position_table").at("state") == "stretched, not trained");
+  REQUIRE_THAT(converted.at("positions").get<std::string>(),
+               ContainsSubstring("positional_embedding_res") && ContainsSubstring("dropped"));
+  REQUIRE(converted.at("stored_types") == Json{{"float16", 142}});
+  run_well("export " + stretched_model() + " upstream.pt --format upstream", folder.path());
+  REQUIRE_THAT(inspect("upstream.pt", folder.path()).at("notes").dump(), ContainsSubstring("both are equal"));
+  write_experiment(folder.path());
+  run_well("train run.yaml", folder.path());  // captions of a few ids: no stretched position is used
+  const std::string checkpoint = "out/checkpoints/step_00000002";
+  REQUIRE(inspect(checkpoint, folder.path()).at("position_table").at("state") == "stretched, not trained");
+  std::string rows = read_text(folder / "rows.jsonl"), forty;
+  for (int i = 0; i < 40; ++i) forty += "one colour ";
+  for (size_t at = 0; (at = rows.find("one colour", at)) != std::string::npos; at += forty.size())
+    rows.replace(at, 10, forty);
+  write_text(folder / "rows.jsonl", rows);
+  run_well("train run.yaml --set run.dir=longer", folder.path());
+  const Json trained = inspect("longer/checkpoints/step_00000002", folder.path()).at("position_table");
+  REQUIRE(trained.at("state") == "stretched, trained in part");
+  REQUIRE(trained.at("last_trained_row") > 80);
+  REQUIRE(trained.at("last_trained_row") < 95);
+}
+
+TEST_CASE("inspect: what the user says of a file that states it itself is refused where it differs", "[e2e]") {
+  REQUIRE(inspect(stretched_model() + " --hidden-act quick_gelu --text-heads 2").at("kind") == "checkpoint");
+  const CommandResult result = run_longclip("inspect " + stretched_model() + " --hidden-act gelu");
+  REQUIRE(result.exit_code == 2);
+  REQUIRE_THAT(result.err, ContainsSubstring("--hidden-act") && ContainsSubstring("states its architecture"));
 }
 
 TEST_CASE("inspect: what is not known is refused with what would be", "[e2e]") {

@@ -93,25 +93,12 @@ def weights(base):
     return load_file(base)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=str)
-def test_a_state_dict_saved_by_torch_is_read(weights, dtype, tmp_path):
-    tensors = {name: tensor.to(dtype) for name, tensor in weights.items()}
-    torch.save(tensors, tmp_path / "model.pt")
-    assert inspected_fingerprints(tmp_path / "model.pt") == fingerprints(tensors)
-
-
 def test_a_training_checkpoint_with_wrapped_names_is_read(weights, tmp_path):
     optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.ones(3))])
     wrapped = {f"module.{name}": torch.nn.Parameter(tensor) for name, tensor in weights.items()}
     checkpoint = {"epoch": 3, "name": "run", "state_dict": wrapped, "optimizer": optimizer.state_dict()}
     torch.save(checkpoint, tmp_path / "epoch_3.pt")
     assert inspected_fingerprints(tmp_path / "epoch_3.pt") == fingerprints(weights)
-
-
-def test_the_old_format_of_torch_save_is_refused_with_the_way_out(weights, tmp_path):
-    torch.save(weights, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
-    message = run("inspect", tmp_path / "old.pt", exit_code=2).stderr
-    assert "old.pt" in message and "torch.save" in message
 
 
 # ---- TorchScript, as OpenAI publishes CLIP ----

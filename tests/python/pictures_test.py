@@ -3,9 +3,13 @@
 import hashlib
 import io
 import itertools
+import json
+import subprocess
+import warnings
 
+import pytest
 import torch
-from conftest import inspect, report
+from conftest import PROGRAM, data_folder, report
 from PIL import Image
 
 SIZES = [(7, 5), (31, 17), (301, 203)]
@@ -46,15 +50,51 @@ def crop_digest(data, side=224):
     return hashlib.sha256(image.crop((left, top, left + side, top + side)).convert("RGB").tobytes()).hexdigest()
 
 
+def inspected(paths):
+    """What `longclip inspect` tells of each picture that it can read, and the lines of errors about the others."""
+    done = subprocess.run([PROGRAM, "inspect", "--json", *paths], capture_output=True, text=True, timeout=300)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    errors = [line for line in done.stderr.splitlines() if "error" in line]
+    assert done.returncode == (2 if errors else 0) and len(lines) + len(errors) == len(paths), done.stderr
+    return {line["path"]: line for line in lines}, errors
+
+
 def test_the_crop_of_every_format_mode_and_size_is_pillows(tmp_path):
-    compared, different = 0, []
+    saved = {}
     for (kind, ending, modes, options), size in itertools.product(SAVED, SIZES):
         for mode in modes:
-            path = tmp_path / f"picture.{ending}"
+            path = tmp_path / f"{len(saved)}.{ending}"
             picture(size, mode).save(path, kind, **options)
-            found = inspect(path)
-            compared += 1
-            if found["sha256"] != crop_digest(path.read_bytes()) or found["mode"] != Image.open(path).mode:
-                different.append((kind, mode, size, options))
-    report(f"{compared} pictures compared, {len(different)} differ")
+            saved[str(path)] = (kind, mode, size, options)
+    found, errors = inspected(saved)
+    different = [
+        saved[path]
+        for path, line in found.items()
+        if line["sha256"] != crop_digest(open(path, "rb").read()) or line["mode"] != Image.open(path).mode
+    ]
+    report(f"{len(found)} pictures compared, {len(different)} differ")
+    assert not errors and not different
+
+
+def pillows(path):
+    """Pillow's crop of a file, or None where it refuses."""
+    try:
+        return crop_digest(path.read_bytes())
+    except Exception:  # Pillow's plugins raise errors of every kind
+        return None
+
+
+def test_every_hostile_file_gives_pillows_bytes_or_is_refused():
+    folder = (data_folder() or PROGRAM.parent) / "nasty"
+    if not folder.is_dir():
+        pytest.skip("needs the hostile pictures (LONGCLIP_DATA_DIR), which are not here")
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    found, errors = inspected(paths)
+    ours = {path: line["sha256"] for path, line in found.items()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's own, about bombs and broken EXIF data
+        theirs = {str(path): pillows(path) for path in paths}
+    different = [path for path, digest in ours.items() if digest != theirs[path]]
+    only_pillow = [path for path, digest in theirs.items() if digest and path not in ours]
+    report(f"{len(ours)} files equal, {len(errors)} refused, of which Pillow reads {len(only_pillow)}: {only_pillow}")
     assert not different

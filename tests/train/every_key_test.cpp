@@ -20,7 +20,7 @@ template <class T> std::vector<std::string> candidates(const FieldDoc& doc) {
   } else if constexpr (std::is_same_v<T, double>) {
     return {"0.25", "0.75", "5.5"};
   } else if constexpr (std::is_same_v<T, std::string>) {
-    return {"other-name"};
+    return {"other-name", "\"eval_val_long_i2t_R@1\""};
   } else if constexpr (std::is_same_v<T, std::filesystem::path>) {
     return {"/other/path"};
   } else if constexpr (std::is_enum_v<T>) {

@@ -41,6 +41,28 @@ TEST_CASE("RunConfig: what must be chosen has no default", "[train][unit]") {
   REQUIRE_THROWS_WITH(load("run: {name: x}\nmodel:\n"), ContainsSubstring("x.yaml:2:1: model: no value"));
 }
 
+TEST_CASE("RunConfig: keep_best names a metric that the evaluations of the run make, or the error lists them", "[train][unit]") {
+  const std::string sets = std::string(kSmallest) + "eval: {retrieval: [{protocol: coco5k, path: p}, {name: v, format: csv, path: p}]}\n";
+  for (const std::string good : {"eval_coco5k_i2t_R@1", "eval_v_long_t2i_R@10", "none"}) load(sets, {"checkpoint.keep_best=" + good});
+  REQUIRE_THROWS_WITH(load(sets + "checkpoint: {keep_best: eval_coco5k_long_i2t_R@1}\n"),
+                      ContainsSubstring("x.yaml:5:25: checkpoint.keep_best: no metric has the name 'eval_coco5k_long_i2t_R@1'") &&
+                          ContainsSubstring("eval_coco5k_i2t_R@1, ") && ContainsSubstring("eval_v_short_t2i_R@10"));
+  REQUIRE_THROWS_WITH(load(kSmallest, {"checkpoint.keep_best=eval_v_t2i_R@1"}), ContainsSubstring("eval measures nothing"));
+}
+
+TEST_CASE("RunConfig: a protocol stands in place of a format, and may give the name", "[train][unit]") {
+  const auto set = [](const std::string& entry) { return load(std::string(kSmallest) + "eval: {retrieval: [{" + entry + "}]}\n").eval.retrieval[0]; };
+  REQUIRE(set("protocol: docci, path: p").label() == "docci");
+  REQUIRE(set("protocol: docci, path: p, name: d").label() == "d");
+  REQUIRE(load(dump_config(load(std::string(kSmallest) + "eval: {retrieval: [{protocol: docci, path: /p}]}\n"))).eval.retrieval[0].protocol ==
+          RetrievalProtocol::kDocci);
+  REQUIRE_THROWS_WITH(set("protocol: docci, path: p, format: csv"), ContainsSubstring("protocol: excludes"));
+  REQUIRE_THROWS_WITH(set("protocol: docci, path: p, captions_per_picture: 1"), ContainsSubstring("is decided by the protocol"));
+  REQUIRE_THROWS_WITH(set("protocol: none, path: p, name: x"), ContainsSubstring("format: is missing"));
+  REQUIRE_THROWS_WITH(set("format: csv, path: p"), ContainsSubstring("name: is missing"));
+  REQUIRE_THROWS_WITH(set("protocol: urban2k, path: p"), ContainsSubstring("urban1k"));
+}
+
 TEST_CASE("RunConfig: a file that cannot be read is an error that names it", "[train][unit]") {
   REQUIRE_THROWS_WITH(load_run_config("/nowhere/x.yaml"), ContainsSubstring("/nowhere/x.yaml"));
 }

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "model/clip_file.h"
 #include "train/commands/commands.h"
+#include "train/commands/eval_ranks.h"
 #include "train/commands/model_options.h"
 #include "train/zero_shot_evaluation.h"
 
@@ -40,22 +41,28 @@ std::vector<std::string> first_names(const ZeroShotSet& set) {
   return names;
 }
 
-int eval_zeroshot(ZeroShotCommand command) {
-  if (!command.out.empty()) check_may_write(command.out, command.overwrite);
-  choose_templates(command.templates, command.set);
-  const ZeroShotSet set = load_zero_shot_set(command.set);
-  log_info("{}: {} pictures of {} classes; {} templates ({})", command.set.path.string(), set.folders.pictures.size(), set.names.size(),
-           set.templates.size(), command.templates);
-  const Clip model = load_model(command.model);
-  Communicator alone = Communicator::connect(LaunchInfo{}, {}, model.device());
-  const ZeroShotScores scores = evaluate_zero_shot(model, set, encode_options(command.model, command.pictures), alone);
+void report(const ZeroShotCommand& command, const ZeroShotSet& set, const ZeroShotScores& scores) {
   Json json = to_json(scores, first_names(set));
   json["templates"] = command.templates;
   json["left_out"] = std::ssize(set.folders.pictures) - scores.pictures;
   const std::string text = json.dump(2) + "\n";
   if (!command.out.empty()) write_file_atomically(command.out, text);
   std::cout << (command.json ? text : to_table(scores)) << std::flush;
-  return kExitDone;
+}
+
+int eval_zeroshot(ZeroShotCommand command) {
+  if (!command.out.empty()) check_may_write(command.out, command.overwrite);
+  choose_templates(command.templates, command.set);
+  const ZeroShotSet set = load_zero_shot_set(command.set);
+  return eval_on_ranks(command.model, [&](const Clip& model, EncodeOptions encode, Communicator& comm) {
+    command.pictures.apply_to(encode);
+    if (comm.rank() == 0) {
+      log_info("{}: {} pictures of {} classes; {} templates ({})", command.set.path.string(), set.folders.pictures.size(), set.names.size(),
+               set.templates.size(), command.templates);
+    }
+    const ZeroShotScores scores = evaluate_zero_shot(model, set, encode, comm);
+    if (comm.rank() == 0) report(command, set, scores);
+  });
 }
 
 }  // namespace
@@ -81,7 +88,8 @@ void add_eval_zeroshot_command(CLI::App& eval, Run& run) {
   command->footer(
       "A class is the mean of its prompts. Scores closer than 1e-6 count as equal: the class that comes first wins.\n"
       "Example:\n  longclip eval zeroshot runs/coco-long --data imagenet/val --out imagenet.json\n"
-      "  longclip eval zeroshot runs/coco-long --data cifar10/test --templates cifar18");
+      "  longclip eval zeroshot runs/coco-long --data cifar10/test --templates cifar18\n"
+      "Several ranks:\n  longclip launch --nproc 2 -- eval zeroshot runs/coco-long --data imagenet/val");
   command->callback([options, &run] { run = [options] { return eval_zeroshot(*options); }; });
 }
 

@@ -6,17 +6,22 @@
 #include <optional>
 #include <string>
 
+#include "image/decode.h"
+#include "model/clip_file.h"
+
 namespace longclip {
 
 struct InspectOptions {
   std::string path;
   bool json = false;
   std::optional<int64_t> size;   ///< pictures: side of the crop
+  DecodeOptions decode;          ///< pictures: how they are read
   std::optional<int64_t> order;  ///< experiments: how many steps
+  ReadHints hints;               ///< checkpoints: what the file does not say
 };
 
-/// A checkpoint of any format, as read_clip() sees it: OpenAI's names, float32. A tensor file that holds no complete
-/// CLIP is listed as it is, with the reason.
+/// A checkpoint of any format, as read_checkpoint() sees it: OpenAI's names, float32, and whether its text positions were
+/// stretched and trained. A tensor file that holds no complete CLIP or text encoder is listed as it is, with the reason.
 void inspect_tensors(const InspectOptions& options);
 
 /// Its checkpoints, and the state of the newest.

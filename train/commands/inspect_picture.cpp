@@ -1,5 +1,6 @@
 // train/commands/inspect_picture.cpp -- a picture: what the file holds and which square of it the model sees.
 #include <iostream>
+#include <span>
 
 #include "base/digest.h"
 #include "base/json.h"
@@ -13,11 +14,13 @@ namespace longclip {
 void inspect_picture(const InspectOptions& options) {
   const int64_t size = options.size.value_or(224);
   const std::string bytes = read_picture_file(options.path);
-  const Picture picture = decode_picture({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, options.path);
+  const std::span<const uint8_t> file(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  const Picture picture = decode_picture(file, options.path, options.decode);
   const CropGeometry crop = crop_geometry(picture.width, picture.height, size);
   const std::string hash = sha256_hex(clip_crop(picture, size));
   if (options.json) {
     const Json json = {{"kind", "picture"},
+                       {"path", options.path},
                        {"format", picture.format},
                        {"size", {picture.width, picture.height}},
                        {"mode", std::string(mode_name(picture.mode))},

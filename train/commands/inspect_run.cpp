@@ -73,6 +73,7 @@ void inspect_run_folder(const InspectOptions& options) {
     const fs::path file = checkpoints.back() / "state.json";
     const RunState state = run_state_from_json(parse_json(read_file(file, 16 << 20), file.string()), file.string());
     json["latest"] = checkpoints.back().string();
+    if (const auto best = best_checkpoint(folder)) json["best"] = best->string();
     json["step"] = state.step;
     json["state"] = to_json(state);
   }
@@ -83,6 +84,7 @@ void inspect_run_folder(const InspectOptions& options) {
   std::cout << options.path << ": a run; its experiment: " << json["config"].get<std::string>() << '\n';
   if (checkpoints.empty()) std::cout << "no checkpoint yet\n";
   for (const fs::path& checkpoint : checkpoints) std::cout << "  " << checkpoint.string() << '\n';
+  if (json.contains("best")) std::cout << "the best: " << json["best"].get<std::string>() << '\n';
   if (json.contains("state")) {
     std::cout << "the newest:\n";
     for (const auto& [key, value] : json["state"].items()) std::cout << fmt::format("  {:<24}{}\n", key, value.dump());

@@ -8,7 +8,9 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/signals.h"
+#include "model/checkpoint_source.h"
 #include "model/clip_file.h"
+#include "model/position_state.h"
 #include "tensors/shape.h"
 #include "tensors/tensor_file.h"
 #include "train/commands/inspect.h"
@@ -76,20 +78,71 @@ Json count_dtypes(const TensorMap& tensors) {
   return counts;
 }
 
-std::string positions_text(const Architecture& a) {
-  if (!a.stretch) return fmt::format("{} text positions, not stretched", a.context_length);
-  return fmt::format("{} text positions, stretched from {}; the first {} stay as they are, the others are trained",
-                     a.context_length, a.stretch->source_length, a.stretch->keep);
+const char* word_of(PositionState::Kind kind) {
+  switch (kind) {
+    case PositionState::Kind::kNotStretched: return "not stretched";
+    case PositionState::Kind::kNotTrained: return "stretched, not trained";
+    case PositionState::Kind::kPartlyTrained: return "stretched, trained in part";
+    case PositionState::Kind::kTrained: return "stretched and trained";
+    case PositionState::Kind::kUnknown: break;
+  }
+  return "unknown";
 }
 
-Json describe(const ClipWeights& clip) {
-  return {{"kind", "checkpoint"},
-          {"format", clip.source_format},
-          {"architecture", to_json(clip.architecture)},
-          {"positions", positions_text(clip.architecture)},
-          {"parameters", count_elements(clip.tensors)},
-          {"notes", clip.notes},
-          {"tensors", describe(clip.tensors)}};
+Json describe(const PositionState& state, int64_t rows) {
+  Json json{{"rows", rows}, {"state", word_of(state.kind)}};
+  if (!state.stretch) return json;
+  json["keep"] = state.stretch->keep;
+  json["ratio"] = nullptr;
+  if (state.stretch->ratio) json["ratio"] = *state.stretch->ratio;
+  json["source_length"] = state.stretch->source_length;
+  if (state.kind == PositionState::Kind::kPartlyTrained) json["last_trained_row"] = state.last_moved;
+  return json;
+}
+
+/// What the table is, in a sentence. `stated`: the file itself says that it was stretched.
+std::string positions_text(const PositionState& state, int64_t rows, bool stated) {
+  const std::string known = fmt::format("{} text positions, {}", rows, word_of(state.kind));
+  switch (state.kind) {
+    case PositionState::Kind::kNotStretched: return known;
+    case PositionState::Kind::kNotTrained:
+      if (stated)
+        return fmt::format("{}: rows {} and on are what stretching {} positions makes", known, state.stretch->keep,
+                           state.stretch->source_length);
+      return fmt::format(
+          "{}: rows {} and on are what stretching {} positions makes. If this model was fine-tuned, its trained "
+          "rows (positional_embedding_res) were dropped by the program that converted it",
+          known, state.stretch->keep, state.stretch->source_length);
+    case PositionState::Kind::kPartlyTrained:
+      return fmt::format("{}: the rows behind {} are as stretching left them; no caption of the training was longer",
+                         known, state.last_moved);
+    case PositionState::Kind::kTrained:
+      if (!stated)
+        return fmt::format("{} text positions; rows {} and on are not what stretching {} positions makes: trained",
+                           rows, state.stretch->keep, state.stretch->source_length);
+      return fmt::format("{}, from {}; the first {} stay as they are", known, state.stretch->source_length,
+                         state.stretch->keep);
+    case PositionState::Kind::kUnknown: break;
+  }
+  return fmt::format("{} text positions; whether they were stretched and trained does not show", rows);
+}
+
+template <class Weights> Json describe_weights(const Weights& weights, const char* kind) {
+  const at::Tensor& table = weights.tensors.at("positional_embedding");
+  const PositionState state = position_state(table, weights.architecture.stretch);
+  return {{"kind", kind},
+          {"format", weights.source_format},
+          {"architecture", to_json(weights.architecture)},
+          {"positions", positions_text(state, table.size(0), weights.architecture.stretch.has_value())},
+          {"position_table", describe(state, table.size(0))},
+          {"parameters", count_elements(weights.tensors)},
+          {"notes", weights.notes},
+          {"tensors", describe(weights.tensors)}};
+}
+
+Json describe(const AnyWeights& weights) {
+  if (const auto* clip = std::get_if<ClipWeights>(&weights)) return describe_weights(*clip, "checkpoint");
+  return describe_weights(std::get<TextEncoderWeights>(weights), "text encoder");
 }
 
 /// One line a tensor. Names come from strangers: they are escaped, so that they cannot steer the terminal.
@@ -118,14 +171,11 @@ void print(const InspectOptions& options, const Json& json) {
 
 void inspect_tensors(const InspectOptions& options) {
   const fs::path path = options.path;
-  const fs::path file = fs::is_directory(path) ? path / kModelFile : path;
-  Json stored;
-  if (fs::exists(file))
-    stored = count_dtypes(read_tensor_file(file).tensors);  // read alone first: two copies may not fit
   std::string reason;
   try {
-    Json json = describe(read_clip(path));
-    if (!stored.is_null()) json["stored_types"] = stored;
+    const Json stored = count_dtypes(read_tensors(find_checkpoint(path), {.values = false}).tensors);
+    Json json = describe(read_checkpoint(path, options.hints));
+    json["stored_types"] = stored;
     return print(options, json);
   } catch (const DataError& error) {
     if (fs::is_directory(path)) throw;

@@ -1,4 +1,5 @@
-// train/commands/launch.cpp -- longclip launch -- CONFIG: `longclip train` as several ranks, on one machine or on many.
+// train/commands/launch.cpp -- longclip launch -- CONFIG: `longclip train` (or `longclip eval`) as several ranks, on one machine or
+// on many.
 #include <CLI/CLI.hpp>
 
 #include <charconv>
@@ -28,7 +29,7 @@ int64_t num_ranks(const std::string& given) {
 int launch_ranks(LaunchPlan plan, const std::string& ranks) {
   LaunchNode& node = plan.node;
   node.num_ranks = num_ranks(ranks);
-  require<InputError>(!plan.train_options.empty(),
+  require<InputError>(!plan.arguments.empty(),
                       "CONFIG is missing: longclip launch [--nproc N] -- CONFIG.yaml [options of longclip train]");
   require<InputError>(node.node_rank < node.num_nodes, "--node-rank {} must be less than --nnodes {}", node.node_rank,
                       node.num_nodes);
@@ -39,6 +40,7 @@ int launch_ranks(LaunchPlan plan, const std::string& ranks) {
                         node.num_nodes);
     if (node.master_port == 0) node.master_port = 29500;
   }
+  if (plan.arguments[0] != "eval") plan.arguments.insert(plan.arguments.begin(), "train");
   start_log(node.num_nodes == 1 ? "[launch] " : fmt::format("[launch {}] ", node.node_rank), LogLevel::kInfo);
   return launch(plan);
 }
@@ -63,8 +65,10 @@ void add_launch_command(CLI::App& app, Run& run) {
       ->check(CLI::Range(1, 65535));
   command->add_option("--grace-seconds", options->plan.grace_seconds, "After a failure: from SIGTERM to SIGKILL")
       ->check(CLI::NonNegativeNumber)->capture_default_str();
-  command->add_option("CONFIG", options->plan.train_options, "After --: the experiment, and options of longclip train");
+  command->add_option("CONFIG", options->plan.arguments,
+                      "After --: the experiment, and options of longclip train; or eval and what belongs to it");
   command->footer("Example:\n  longclip launch --nproc 2 -- configs/smoke_cpu.yaml --set schedule.steps=20\n"
+                  "  longclip launch --nproc 2 -- eval retrieval CKPT --protocol urban1k --data datasets/Urban1k\n"
                   "Ends with the exit code of the process that failed first. Ctrl-C and SIGTERM are passed on, and a\n"
                   "checkpoint is saved (130, 143); a second one kills. docs/launching.md has torchrun, Slurm, mpirun and several machines.");
   command->callback([options, &run] { run = [options] { return launch_ranks(options->plan, options->num_ranks); }; });

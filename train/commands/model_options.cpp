@@ -13,6 +13,7 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
       .add_option("CKPT", options.checkpoint,
                   "A checkpoint of any format that `longclip inspect` reads, or a run folder (its latest)")
       ->required();
+  add_hint_options(command, options.hints);
   add_enum_option(command, "--precision", options.precision, "Arithmetic of the towers");
   add_enum_option(command, "--device", options.device, "auto: cuda where there is a GPU, else cpu");
   command.add_option("--batch", options.batch, "Pictures or texts encoded at once; the results do not depend on it")
@@ -20,6 +21,12 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
       ->capture_default_str();
   command.add_option("--workers", options.workers, "Threads that decode pictures [one for each processor core]")
       ->check(CLI::Range(1, 1024));
+}
+
+void PictureOptions::apply_to(EncodeOptions& options) const {
+  options.decode.load_truncated = load_truncated;
+  options.decode.exif_orientation = exif_orientation;
+  options.keep_going = keep_going;
 }
 
 void add_picture_options(CLI::App& command, PictureOptions& options) {
@@ -30,23 +37,20 @@ void add_picture_options(CLI::App& command, PictureOptions& options) {
   command.add_flag("--keep-going", options.keep_going, "A missing or broken picture is a warning instead of the end");
 }
 
-Clip load_model(const ModelOptions& options) {
-  const at::Device device = choose_device(options.device, 0);
-  ClipWeights weights = read_clip(options.checkpoint);
+Clip load_model(const ModelOptions& options, int64_t local_rank) {
+  const at::Device device = choose_device(options.device, local_rank);
+  ClipWeights weights = read_clip(options.checkpoint, options.hints);
   for (const std::string& note : weights.notes) log_info("{}: {}", options.checkpoint, note);
   Clip model(weights.architecture, std::move(weights.tensors));
   if (device.is_cuda()) model.to(device);
   return model;
 }
 
-EncodeOptions encode_options(const ModelOptions& options, const PictureOptions& pictures) {
+EncodeOptions encode_options(const ModelOptions& options) {
   EncodeOptions result;
   result.items_per_batch = options.batch;
   result.workers = options.workers.value_or(cores_for_each());
   result.show_progress = true;
-  result.decode.load_truncated = pictures.load_truncated;
-  result.decode.exif_orientation = pictures.exif_orientation;
-  result.keep_going = pictures.keep_going;
   result.forward.compute_dtype = options.precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat;
   return result;
 }

@@ -31,7 +31,10 @@ PrepareOptions options_of(const PrepareCommand& command, const RunConfig& config
   options.workers = command.workers.value_or(config.data.workers.value_or(cores_for_each()));
   const bool is_given = command.size && command.context;
   if (!is_given && !config.model.init.empty() && std::filesystem::exists(config.model.init)) {
-    const Architecture architecture = read_clip(config.model.init).architecture;
+    const auto read = read_architecture(config.model.init, {.architecture = config.model.hints(), .entry = {}});
+    require<InputError>(std::holds_alternative<Architecture>(read), "model.init: {} is a text encoder alone, without the image tower",
+                        config.model.init.string());
+    const auto& architecture = std::get<Architecture>(read);
     options.image_size = architecture.image_size;
     options.context = architecture.context_length;
   } else if (!is_given) {

@@ -1,16 +1,12 @@
 // train/commands/train.cpp -- longclip train CONFIG: one experiment, alone or as one rank of several.
-#include <ATen/Parallel.h>
 #include <CLI/CLI.hpp>
 
-#include <cstdlib>
 #include <iostream>
 
-#include "base/cores.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "base/signals.h"
-#include "dist/communicator.h"
 #include "train/commands/commands.h"
+#include "train/launched_rank.h"
 #include "train/trainer.h"
 
 namespace longclip {
@@ -22,12 +18,6 @@ struct TrainOptions {
   bool config_reference = false;
 };
 
-/// Ranks on one machine share its cores: without this each would take all of them. OMP_NUM_THREADS wins.
-void share_cores(const LaunchInfo& launch) {
-  if (launch.local_world_size == 1 || std::getenv("OMP_NUM_THREADS") != nullptr) return;
-  at::set_num_threads(static_cast<int>(cores_for_each(launch.local_world_size)));
-}
-
 int train(const TrainOptions& options) {
   if (options.config_reference) {
     std::cout << config_reference_markdown();
@@ -35,31 +25,20 @@ int train(const TrainOptions& options) {
   }
   require<InputError>(!options.config.empty(), "CONFIG is missing: longclip train CONFIG.yaml");
   const RunConfig config = load_run_config(options.config, options.overrides);  // a bad key stops here, alike on every rank
-  const LaunchInfo launch = LaunchInfo::from_environment();
-  const bool by_launcher = launch.launcher != Launcher::kAlone && launch.launcher != Launcher::kPlain;
-  if (by_launcher) stop_with_parent();  // torchrun, for one, leaves its ranks running when it is killed
-  start_log(launch.log_prefix(), config.log.level);
-  share_cores(launch);
-  const at::Device device = choose_device(config.run.device, launch.local_rank);
-  Communicator comm = Communicator::connect(launch, config.distributed, device);
-  try {
+  const RankOptions rank{.log_level = config.log.level, .device = config.run.device, .distributed = config.distributed};
+  return run_as_rank(rank, [&](const LaunchInfo&, Communicator& comm, at::Device device) {
     Trainer trainer(config, ResumeChoice::parse(options.resume), comm, device);
     try {
       trainer.run();
     } catch (const DistError&) {
       trainer.rescue();
       throw;
+    } catch (const Stopped& stopped) {  // an end as planned: the trainer and the communicator close as after the last step
+      log_error("{}", stopped.what());
+      return stopped.exit_code;
     }
-  } catch (const DistError&) {
-    throw;
-  } catch (const Stopped& stopped) {  // all ranks stop together; the others leave as if done, while rank 0 may still save
-    log_error("{}", stopped.what());
-    return stopped.exit_code;
-  } catch (const std::exception& error) {
-    comm.say_farewell(error.what());
-    throw;
-  }
-  return kExitDone;
+    return int{kExitDone};
+  });
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/full.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "support/reference_data.h"
 
@@ -163,6 +165,37 @@ TEST_CASE("remove_old_checkpoints: the newest and the multiples stay", "[checkpo
   REQUIRE(names(run.path()).size() == 4);
 }
 
+TEST_CASE("Checkpoint: the best one is named when it is written and stays whatever its age", "[checkpoint][unit]") {
+  const test::TemporaryFolder run;
+  REQUIRE_FALSE(best_checkpoint(run.path()));
+  CheckpointConfig config;
+  config.keep_last = 1;
+  for (const int64_t step : {1, 2, 3, 4}) {
+    Checkpoint checkpoint = checkpoint_of(step);
+    checkpoint.state.best_step = std::min<int64_t>(step, 2);
+    save_checkpoint(run.path(), checkpoint);
+    remove_old_checkpoints(run.path(), config);
+  }
+  REQUIRE(names(run.path()) == std::vector<std::string>{"step_00000002", "step_00000004"});
+  REQUIRE(best_checkpoint(run.path()) == folder_of(run.path(), 2));
+  REQUIRE(test::read_text(run / "checkpoints/best") == "step_00000002\n");
+}
+
+TEST_CASE("restore_best_checkpoint: best names what the state says, or is gone", "[checkpoint][unit]") {
+  const test::TemporaryFolder run;
+  for (const int64_t step : {1, 2}) {
+    Checkpoint checkpoint = checkpoint_of(step);
+    checkpoint.state.best_step = step;
+    save_checkpoint(run.path(), checkpoint);
+  }
+  restore_best_checkpoint(run.path(), 1);
+  REQUIRE(best_checkpoint(run.path()) == folder_of(run.path(), 1));
+  for (const int64_t step : {0, 7}) {
+    restore_best_checkpoint(run.path(), step);
+    REQUIRE_FALSE(fs::exists(run / "checkpoints/best"));
+  }
+}
+
 TEST_CASE("RunState: every field survives state.json", "[checkpoint][unit]") {
   const RunState state{.step = 1,
                        .epoch = 2,
@@ -173,6 +206,9 @@ TEST_CASE("RunState: every field survives state.json", "[checkpoint][unit]") {
                        .seed = 7,
                        .data_rows = 8,
                        .data_content = "c",
+                       .best_metric = "m",
+                       .best_step = 9,
+                       .best_value = 0.5,
                        .config_hash = "h",
                        .program_version = "v"};
   const Json json = to_json(state);
@@ -182,7 +218,11 @@ TEST_CASE("RunState: every field survives state.json", "[checkpoint][unit]") {
     without.erase(key);
     wrong[key] = Json::array();
     CAPTURE(key);
-    REQUIRE_THROWS_WITH(run_state_from_json(without, "state.json"), ContainsSubstring("state.json: '" + key + "'"));
+    if (key.starts_with("best_")) {  // older checkpoints have none
+      REQUIRE(run_state_from_json(without, "state.json").step == 1);
+    } else {
+      REQUIRE_THROWS_WITH(run_state_from_json(without, "state.json"), ContainsSubstring("state.json: '" + key + "'"));
+    }
     REQUIRE_THROWS_WITH(run_state_from_json(wrong, "state.json"), ContainsSubstring("'" + key + "'"));
   }
 }

@@ -1,4 +1,5 @@
 // tests/src/image/preprocess_golden_test.cpp -- decode and crop against the bytes of the original (Pillow).
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -8,8 +9,10 @@
 #include "base/json.h"
 #include "image/transform.h"
 #include "picture_files.h"
-#include "support/catch.h"
+#include "support/child_process.h"
 #include "support/reference_data.h"
+
+#include "support/catch.h"
 
 namespace longclip {
 namespace {
@@ -134,15 +137,24 @@ TEST_CASE("Preprocessing: sizes, offsets and crops of awkward pictures come out 
   REQUIRE(!pictures.empty());
 }
 
-TEST_CASE("Preprocessing: every hostile file decodes or is refused with a reason", "[image][golden]") {
+TEST_CASE("Preprocessing: every hostile file decodes or is refused, within 5 s of the processor and 1 GB", "[image][golden]") {
   const auto data = test::data_dir();
   if (!data) return test::say_skipped("nasty pictures", "data");
   int decoded = 0, refused = 0;
+  double most_seconds = 0;
+  int64_t most_bytes = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(*data / "nasty")) {
     if (!entry.is_regular_file()) continue;
-    (outcome(entry.path()) == "refused" ? refused : decoded) += 1;
+    INFO(entry.path().string());
+    const test::ChildOutcome child = test::run_in_child([&] { return outcome(entry.path()) == "refused" ? 2 : 0; }, /*max_seconds=*/5);
+    REQUIRE((child.exit_code == 0 || child.exit_code == 2));  // -1: killed by a signal
+    REQUIRE(child.peak_bytes < 1'000'000'000);
+    (child.exit_code == 2 ? refused : decoded) += 1;
+    most_seconds = std::max(most_seconds, child.processor_seconds);
+    most_bytes = std::max(most_bytes, child.peak_bytes);
   }
-  std::printf("nasty: %d files decoded, %d refused\n", decoded, refused);
+  std::printf("nasty: %d files decoded, %d refused; at most %.2f s of the processor and %.0f MB for one\n", decoded, refused, most_seconds,
+              static_cast<double>(most_bytes) / 1e6);
   REQUIRE((decoded > 0 && refused > 0));
 }
 

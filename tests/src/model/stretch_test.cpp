@@ -3,12 +3,9 @@
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/equal.h>
-#include <ATen/ops/from_blob.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/stack.h>
 #include <ATen/TensorOperators.h>
-
-#include <cstring>
 
 #include "base/error.h"
 #include "support/reference_data.h"
@@ -17,26 +14,6 @@
 #include "support/catch.h"
 
 namespace longclip {
-namespace {
-
-/// The tensor `name` of the published LongCLIP-B position tables: a pickle of a dict whose tensors are torch files of
-/// PyTorch before 1.6 inside byte strings. The raw floats are the end of such a string.
-at::Tensor published_table(const std::string& pickle, const std::string& name, int64_t rows, int64_t width) {
-  const size_t entry = pickle.find(std::string{'\x8c', static_cast<char>(name.size())}.append(name));
-  const size_t start = pickle.find(
-                           "\x94"
-                           "B",
-                           entry) +
-                       2;  // BINBYTES
-  uint32_t length = 0;
-  std::memcpy(&length, pickle.data() + start, sizeof length);
-  const size_t num_bytes = static_cast<size_t>(rows * width) * sizeof(float);
-  REQUIRE(start + sizeof length + length <= pickle.size());
-  std::string raw = pickle.substr(start + sizeof length + length - num_bytes, num_bytes);
-  return at::from_blob(raw.data(), {rows, width}, at::kFloat).clone();
-}
-
-}  // namespace
 
 TEST_CASE("Stretch: the fp32 rule and upstream's half rule give the reference tables", "[model][golden]") {
   for (const auto& folder : test::toy_folders()) {
@@ -53,10 +30,8 @@ TEST_CASE("Stretch: the fp32 rule and upstream's half rule give the reference ta
 }
 
 TEST_CASE("Stretch: the half rule gives the published LongCLIP-B table exactly", "[model][golden]") {
-  const auto data = test::data_dir();
-  if (!data) return test::say_skipped("published table", "shared/data");
-  const std::string pickle = test::read_text(*data / "golden_longclip_b" / "positional_embeddings_b.pkl");
-  const at::Tensor published = published_table(pickle, "positional_embedding", 248, 512);
+  if (!test::data_dir()) return test::say_skipped("published table", "shared/data");
+  const at::Tensor published = test::published_table("positional_embedding", 248, 512);
   std::vector<at::Tensor> anchors;  // rows of OpenAI's table that the stretched one still holds
   for (int64_t row = 0; row < 77; ++row) anchors.push_back(published[row < 20 ? row : 20 + 4 * (row - 20)]);
   const at::Tensor half = stretch_positions(at::stack(anchors), {.half = true});

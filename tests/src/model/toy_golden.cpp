@@ -1,10 +1,14 @@
 // tests/src/model/toy_golden.cpp -- see toy_golden.h
 #include "toy_golden.h"
 
+#include <ATen/ops/from_blob.h>
+
 #include "base/file.h"
 #include "model/stretch.h"
+#include "support/published_longclip.h"
 #include "support/reference_data.h"
 #include "tensors/safetensors.h"
+#include "support/catch.h"
 
 namespace longclip::test {
 
@@ -69,6 +73,11 @@ at::Tensor sampled(const at::Tensor& whole, const at::Tensor& stored) {
 
 double max_difference(const at::Tensor& a, const at::Tensor& b) {
   return a.detach().to(at::kDouble).sub(b.detach().to(at::kDouble)).abs().max().item<double>();
+}
+
+at::Tensor published_table(const std::string& name, int64_t rows, int64_t width) {
+  std::string raw = PublishedPickle("positional_embeddings_b.pkl").tensor_bytes(name, static_cast<size_t>(rows * width) * sizeof(float));
+  return at::from_blob(raw.data(), {rows, width}, at::kFloat).clone();
 }
 
 }  // namespace longclip::test

@@ -44,4 +44,7 @@ at::Tensor sampled(const at::Tensor& whole, const at::Tensor& stored);
 /// Largest absolute difference.
 double max_difference(const at::Tensor& a, const at::Tensor& b);
 
+/// A position table of the published LongCLIP-B (support/published_longclip.h).
+at::Tensor published_table(const std::string& name, int64_t rows, int64_t width);
+
 }  // namespace longclip::test

@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "model/foreign_names.h"
 #include "support/catch.h"
 
 namespace longclip {
@@ -43,6 +44,13 @@ bool same(const TensorMap& a, const TensorMap& b) {
          });
 }
 
+/// What a reader takes out of a file with these tensors.
+TensorMap found_in(const TensorMap& tensors, std::vector<std::string>& notes) {
+  const FoundWeights found = find_weights(tensors, "", false, "f.pt");
+  notes = found.notes;
+  return take_found(tensors, found);
+}
+
 }  // namespace
 
 TEST_CASE("WeightNames: OpenAI names to Hugging Face's and back is the identity", "[model][unit]") {
@@ -52,7 +60,7 @@ TEST_CASE("WeightNames: OpenAI names to Hugging Face's and back is the identity"
   REQUIRE(huggingface.at("text_projection.weight").sizes() == at::IntArrayRef({5, 8}));
   const at::Tensor& joined = openai.at("transformer.resblocks.1.attn.in_proj_weight");
   REQUIRE(at::equal(huggingface.at("text_model.encoder.layers.1.self_attn.k_proj.weight"), joined.slice(0, 8, 16)));
-  REQUIRE(same(to_openai_names(huggingface, "x"), openai));
+  REQUIRE(same(to_openai_names(huggingface, false, "x"), openai));
 }
 
 TEST_CASE("WeightNames: missing and unknown Hugging Face names are all listed", "[model][unit]") {
@@ -63,7 +71,7 @@ TEST_CASE("WeightNames: missing and unknown Hugging Face names are all listed", 
   for (const char* problem :
        {"missing: visual_projection.weight", "missing: text_model.encoder.layers.0.self_attn.v_proj.bias",
         "not known: text_model.adapter"}) {
-    REQUIRE_THROWS_WITH(to_openai_names(huggingface, "x"), ContainsSubstring(problem));
+    REQUIRE_THROWS_WITH(to_openai_names(huggingface, false, "x"), ContainsSubstring(problem));
   }
 }
 
@@ -84,7 +92,7 @@ TEST_CASE("WeightNames: wrappers and prefixes are removed in any nesting, buffer
       expected = {"weights taken from entry '" + entry + "'", "tensors of entry 'optimizer' left out"};
     }
     std::vector<std::string> notes;
-    REQUIRE(same(find_clip_weights(wrapped, "x", notes), wanted));
+    REQUIRE(same(found_in(wrapped, notes), wanted));
     REQUIRE(notes == expected);
   };
   for (const char* prefix : {"", "module.", "_orig_mod.module.", "module._orig_mod."}) check(prefix, "");
@@ -99,23 +107,23 @@ TEST_CASE("WeightNames: a wrapper on a part of the model is removed too, and dou
   for (const auto& [name, tensor] : wanted)
     wrapped[name.starts_with("visual.") ? "visual._orig_mod." + name.substr(7) : name] = tensor;
   std::vector<std::string> notes;
-  REQUIRE(same(find_clip_weights(wrapped, "x", notes), wanted));
+  REQUIRE(same(found_in(wrapped, notes), wanted));
   TensorMap nested;
   for (const auto& [name, tensor] : to_huggingface_names(wanted)) {
     nested[name.starts_with("text_model.") ? "text_model." + name : name] = tensor;
   }
-  REQUIRE(same(to_openai_names(find_clip_weights(nested, "x", notes), "x"), wanted));
+  REQUIRE(same(to_openai_names(found_in(nested, notes), false, "x"), wanted));
 }
 
 TEST_CASE("WeightNames: no CLIP, two CLIPs, and a ResNet CLIP are refused with the reason", "[model][unit]") {
   std::vector<std::string> notes;
-  REQUIRE_THROWS_WITH(find_clip_weights({{"encoder.weight", at::zeros({1})}}, "f.pt", notes),
+  REQUIRE_THROWS_WITH(found_in({{"encoder.weight", at::zeros({1})}}, notes),
                       ContainsSubstring("f.pt: holds no CLIP"));
-  REQUIRE_THROWS_WITH(find_clip_weights({{"visual.layer1.0.conv1.weight", at::zeros({1})}}, "x", notes),
+  REQUIRE_THROWS_WITH(found_in({{"visual.layer1.0.conv1.weight", at::zeros({1})}}, notes),
                       ContainsSubstring("ResNet"));
   TensorMap two = with_prefix(random_weights(kOdd), "model.");
   two.merge(with_prefix(random_weights(kOdd), "model_ema."));
-  REQUIRE_THROWS_WITH(find_clip_weights(two, "x", notes), ContainsSubstring("more than one CLIP"));
+  REQUIRE_THROWS_WITH(found_in(two, notes), ContainsSubstring("more than one CLIP"));
 }
 
 TEST_CASE("WeightNames: upstream's two tables fold into frozen and trained rows", "[model][unit]") {
