@@ -11,6 +11,7 @@
 #include "model/clip.h"
 #include "train/retrieval_report.h"
 #include "train/trainer.h"
+#include "train/zero_shot_evaluation.h"
 
 namespace longclip {
 namespace {
@@ -139,7 +140,7 @@ void Trainer::check_limits(const PairBatch& batch, const StepReport& report) {
 }
 
 bool Trainer::eval_due() const {
-  if (config_.eval.retrieval.empty()) return false;
+  if (!config_.eval.measures_anything()) return false;
   const int64_t every = config_.eval.every_steps;
   return state_.step == total_steps_ || (every > 0 && state_.step % every == 0);
 }
@@ -153,6 +154,9 @@ Json Trainer::evaluate() {
   Json metrics;
   for (const RetrievalConfig& set : config_.eval.retrieval) {
     metrics.update(to_metrics(set.label(), evaluate_retrieval(model_, {.set = set, .encode = options, .strict = false}, comm_)));
+  }
+  for (const ZeroShotConfig& set : config_.eval.zeroshot) {
+    metrics.update(to_metrics(set.name, evaluate_zero_shot(model_, load_zero_shot_set(set), options, comm_)));
   }
   note_best(metrics);
   return metrics;

@@ -10,6 +10,8 @@ std::string retrieval_metric(const std::string& set, const std::string& captions
   return fmt::format("eval_{}{}{}_{}_R@{}", set, captions.empty() ? "" : "_", captions, image_to_text ? "i2t" : "t2i", k);
 }
 
+std::string zero_shot_metric(const std::string& set, int64_t k) { return fmt::format("eval_{}_top{}", set, k); }
+
 std::vector<std::string> metric_names(const EvalConfig& config) {
   std::vector<std::string> names;
   for (const RetrievalConfig& set : config.retrieval) {
@@ -19,6 +21,9 @@ std::vector<std::string> metric_names(const EvalConfig& config) {
         for (const int64_t k : RetrievalOptions{}.ks) names.push_back(retrieval_metric(set.label(), captions, image_to_text, k));
       }
     }
+  }
+  for (const ZeroShotConfig& set : config.zeroshot) {
+    for (const int64_t k : {1, 5}) names.push_back(zero_shot_metric(set.name, k));
   }
   return names;
 }

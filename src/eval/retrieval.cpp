@@ -147,6 +147,18 @@ RetrievalScores retrieval_recalls(const at::Tensor& image_KE, const at::Tensor& 
   return scores;
 }
 
+std::vector<int64_t> target_ranks(const at::Tensor& query_QE, const at::Tensor& candidate_CE,
+                                  const std::vector<int64_t>& target_of_query, const RetrievalOptions& options) {
+  check_shape(candidate_CE, {kAnySize, kAnySize}, "candidate_CE");
+  check_shape(query_QE, {static_cast<int64_t>(target_of_query.size()), candidate_CE.size(1)}, "query_QE");
+  Targets targets;
+  for (const int64_t target : target_of_query) {
+    require<ShapeError>(target >= 0 && target < candidate_CE.size(0), "target {} of {} candidates", target, candidate_CE.size(0));
+    targets.push_back({target});
+  }
+  return best_ranks(comparable(query_QE, "features"), comparable(candidate_CE, "features"), targets, options);
+}
+
 Json to_json(const RetrievalScores& scores) {
   return {{"image_to_text", recalls_to_json(scores.ks, scores.image_to_text)},
           {"text_to_image", recalls_to_json(scores.ks, scores.text_to_image)},

@@ -50,6 +50,12 @@ struct RetrievalScores {
                                                 const std::vector<int64_t>& picture_of_caption,
                                                 const RetrievalOptions& options = {});
 
+/// Rank (from 1) of one candidate for each query, by the rule of retrieval_recalls(): query_QE, candidate_CE as there,
+/// `target_of_query` Q indices below C. Throws as retrieval_recalls(). Collective: no.
+[[nodiscard]] std::vector<int64_t> target_ranks(const at::Tensor& query_QE, const at::Tensor& candidate_CE,
+                                                const std::vector<int64_t>& target_of_query,
+                                                const RetrievalOptions& options = {});
+
 /// {"image_to_text": {"R@1": ..}, "text_to_image": {..}, "pictures": K, "captions": M}
 Json to_json(const RetrievalScores& scores);
 

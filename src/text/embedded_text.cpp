@@ -18,6 +18,9 @@
 LONGCLIP_EMBED("clip_merges", "clip_merges.txt");
 LONGCLIP_EMBED("html_entities", "html_entities.txt");
 LONGCLIP_EMBED("ftfy_tables", "ftfy_tables.txt");
+LONGCLIP_EMBED("imagenet_classes", "imagenet_classes.txt");
+LONGCLIP_EMBED("templates_imagenet80", "templates_imagenet80.txt");
+LONGCLIP_EMBED("templates_cifar18", "templates_cifar18.txt");
 
 extern "C" {
 extern const char longclip_clip_merges_begin[];
@@ -26,6 +29,12 @@ extern const char longclip_html_entities_begin[];
 extern const char longclip_html_entities_end[];
 extern const char longclip_ftfy_tables_begin[];
 extern const char longclip_ftfy_tables_end[];
+extern const char longclip_imagenet_classes_begin[];
+extern const char longclip_imagenet_classes_end[];
+extern const char longclip_templates_imagenet80_begin[];
+extern const char longclip_templates_imagenet80_end[];
+extern const char longclip_templates_cifar18_begin[];
+extern const char longclip_templates_cifar18_end[];
 }
 
 namespace longclip {
@@ -38,5 +47,8 @@ std::string_view between(const char* begin, const char* end) { return {begin, st
 std::string_view clip_merges_text() { return between(longclip_clip_merges_begin, longclip_clip_merges_end); }
 std::string_view html_entities_text() { return between(longclip_html_entities_begin, longclip_html_entities_end); }
 std::string_view ftfy_tables_text() { return between(longclip_ftfy_tables_begin, longclip_ftfy_tables_end); }
+std::string_view imagenet_classes_text() { return between(longclip_imagenet_classes_begin, longclip_imagenet_classes_end); }
+std::string_view imagenet80_templates_text() { return between(longclip_templates_imagenet80_begin, longclip_templates_imagenet80_end); }
+std::string_view cifar18_templates_text() { return between(longclip_templates_cifar18_begin, longclip_templates_cifar18_end); }
 
 }  // namespace longclip

@@ -94,7 +94,10 @@ TEST_CASE(
   const std::string name = "17_ranks_do_not_divide";
   const TemporaryFolder folder;
   copy_case(name, folder.path());
-  const std::string common = "--set log.row_ids=true --set loss.pcm.scope=global --set run.device=cpu ";
+  for (const char* picture : {"a/1.png", "a/2.png", "b/1.png"}) write_red_png(folder / "classes" / picture);
+  for (const char* picture : {"b/2.png", "c/1.png", "c/2.png", "c/3.png"}) write_blue_png(folder / "classes" / picture);
+  const std::string common = "--set log.row_ids=true --set loss.pcm.scope=global --set run.device=cpu "
+                             "--set 'eval.zeroshot=[{name: classes, path: classes, templates: cifar18}]' ";
   for (const int64_t ranks : {1, 2, 3})
     run_ranks(ranks, folder.path(), common + fmt::format("--set run.dir=out{}", ranks));
   const Json wanted = case_values(name);
@@ -117,6 +120,10 @@ TEST_CASE(
       ++evaluated;
     }
     REQUIRE(evaluated > 0);
+    const double labelled = lines.back().at("eval_classes_top1").get<double>() * 7;
+    REQUIRE(std::abs(labelled - std::round(labelled)) < 1e-9);
+    REQUIRE(lines.back().at("eval_classes_top1") == one.at("eval_classes_top1"));
+    REQUIRE(lines.back().at("eval_classes_top5") == 1);
   }
   for (const RankEnd& end : run_ranks(4, folder.path(), common + "--set run.dir=out4", 2)) {
     REQUIRE_THAT(end.err, ContainsSubstring("data.pairs_per_step is 6, which 4 processes do not divide"));

@@ -77,7 +77,9 @@ class Walk {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
     const longclip::Pickle pickle({data, size}, "fuzz");
+    check(pickle.size() > 0 && pickle.size() <= size);
     Walk({reinterpret_cast<const char*>(data), size}).from(pickle.root());
+    for (const auto& [key, storage] : pickle.storages()) check(storage->kind == Kind::kStorage && storage->text == key);
   } catch (const longclip::DataError&) {
     // Refused: the other good end.
   }

@@ -76,6 +76,39 @@ def test_the_crop_of_every_format_mode_and_size_is_pillows(tmp_path):
     assert not errors and not different
 
 
+AWKWARD = [  # format, ending, mode, size, options
+    ("PNG", "png", "RGB", (1, 1), {}),
+    ("PNG", "png", "P", (1, 300), {}),
+    ("JPEG", "jpg", "RGB", (2000, 3), {}),
+    ("JPEG", "jpg", "RGB", (9001, 6003), {"quality": 40}),
+    ("WEBP", "webp", "RGB", (2000, 3001), {"quality": 20, "method": 0}),
+    ("TIFF", "tif", "CMYK", (4001, 3001), {"compression": "tiff_lzw"}),
+    ("JPEG", "jpg", "RGB", (301, 203), {"restart_marker_blocks": 2}),
+    ("JPEG", "jpg", "CMYK", (301, 203), {"restart_marker_rows": 1, "progressive": True}),
+    ("JPEG", "jpg", "RGB", (301, 203), {"subsampling": "4:2:2", "quality": 3}),
+]
+MOVING = [("GIF", "gif", "P"), ("WEBP", "webp", "RGBA"), ("PNG", "png", "RGBA"), ("PNG", "png", "P"), ("MPO", "jpg", "RGB"), ("TIFF", "tif", "L")]
+
+
+def test_tiny_huge_and_moving_pictures_have_pillows_crop(tmp_path):
+    """Of several frames, pictures or pages the first one."""
+    saved = {}
+    for kind, ending, mode, size, options in AWKWARD:
+        path = tmp_path / f"{len(saved)}.{ending}"
+        picture(size, mode).save(path, kind, **options)
+        saved[str(path)] = (kind, mode, size)
+    for kind, ending, mode in MOVING:
+        path = tmp_path / f"{len(saved)}.{ending}"
+        frames = [picture((side, 40), mode).resize((90, 40)) for side in (90, 91, 92)]
+        frames[0].save(path, kind, save_all=True, append_images=frames[1:])
+        assert Image.open(path).n_frames == 3
+        saved[str(path)] = (kind, mode, "moving")
+    found, errors = inspected(saved)
+    different = [saved[path] for path, line in found.items() if line["sha256"] != crop_digest(open(path, "rb").read())]
+    report(f"{len(found)} pictures compared, {len(different)} differ")
+    assert not errors and not different
+
+
 def pillows(path):
     """Pillow's crop of a file, or None where it refuses."""
     try:

@@ -62,7 +62,7 @@ template <ConfigSection T> void list_keys(const T& defaults, const std::string& 
 // Everything that is required, and one entry in every list, so that each key of an entry can be set.
 constexpr const char* kBase =
     "run: {name: x, dir: /run}\nmodel: {init: m}\ndata: {train: [{format: triples, path: p}]}\n"
-    "eval: {retrieval: [{name: val, format: triples, path: p}]}\n";
+    "eval: {retrieval: [{name: val, format: triples, path: p}], zeroshot: [{name: val, path: p}]}\n";
 
 std::string value_of(const RunConfig& config, const std::string& key) {
   std::vector<Key> keys;

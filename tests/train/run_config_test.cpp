@@ -110,7 +110,9 @@ TEST_CASE("RunConfig: values out of range are refused with their key", "[train][
                                 "log.level=loud",
                                 "eval.every_steps=5",
                                 "eval.pairs_per_batch=0",
-                                "eval.retrieval=[{name: a b, format: triples, path: p}]"}) {
+                                "eval.retrieval=[{name: a b, format: triples, path: p}]",
+                                "eval.zeroshot=[{name: a b, path: p}]",
+                                "eval.zeroshot=[{name: a, path: p, pictures_per_class: 0}]"}) {
     CAPTURE(bad);
     const std::string key = bad.substr(0, bad.find('='));
     REQUIRE_THROWS_WITH(load(kSmallest, {bad}),
@@ -119,6 +121,8 @@ TEST_CASE("RunConfig: values out of range are refused with their key", "[train][
   const std::string twice =
       "eval: {retrieval: [{name: a, format: triples, path: p}, {name: a, format: triples, path: q}]}\n";
   REQUIRE_THROWS_WITH(load(kSmallest + twice), ContainsSubstring("eval.retrieval: holds the name 'a' twice"));
+  REQUIRE_THROWS_WITH(load(kSmallest + std::string("eval: {zeroshot: [{name: a, path: p}, {name: a, path: q}]}\n")),
+                      ContainsSubstring("eval.zeroshot: holds the name 'a' twice"));
   REQUIRE_THROWS_WITH(load(kSmallest, {"loss.long_weight=0", "loss.short_weight=0"}),
                       ContainsSubstring("nothing to train"));
 }

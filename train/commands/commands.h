@@ -28,6 +28,7 @@ void add_demo_command(CLI::App& app, Run& run);
 
 // Subcommands of `longclip eval`.
 void add_eval_retrieval_command(CLI::App& eval, Run& run);
+void add_eval_zeroshot_command(CLI::App& eval, Run& run);
 void add_eval_himo_command(CLI::App& eval, Run& run);
 
 }  // namespace longclip

@@ -1,7 +1,6 @@
 // train/commands/model_options.cpp -- see train/commands/model_options.h
 #include "train/commands/model_options.h"
 
-
 #include "base/cores.h"
 #include "base/log.h"
 #include "model/clip_file.h"
@@ -22,6 +21,20 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
       ->capture_default_str();
   command.add_option("--workers", options.workers, "Threads that decode pictures [one for each processor core]")
       ->check(CLI::Range(1, 1024));
+}
+
+void PictureOptions::apply_to(EncodeOptions& options) const {
+  options.decode.load_truncated = load_truncated;
+  options.decode.exif_orientation = exif_orientation;
+  options.keep_going = keep_going;
+}
+
+void add_picture_options(CLI::App& command, PictureOptions& options) {
+  command.add_flag("--load-truncated", options.load_truncated,
+                   "Take JPEG and PNG pictures that are cut as far as they go, the rest grey or black");
+  add_enum_option(command, "--exif-orientation", options.exif_orientation,
+                  "apply: turn pictures upright as their EXIF or XMP data say; ignore: as CLIP's preprocessing");
+  command.add_flag("--keep-going", options.keep_going, "A missing or broken picture is a warning instead of the end");
 }
 
 Clip load_model(const ModelOptions& options, int64_t local_rank) {

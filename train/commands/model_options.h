@@ -19,6 +19,17 @@ struct ModelOptions {
   std::optional<int64_t> workers;  ///< empty: one for each processor core
 };
 
+/// What to do with pictures that are odd or broken, as in the `data` section of a run.
+struct PictureOptions {
+  bool load_truncated = false, keep_going = false;
+  ExifOrientation exif_orientation = ExifOrientation::kIgnore;
+
+  void apply_to(EncodeOptions& options) const;
+};
+
+/// --load-truncated, --exif-orientation, --keep-going.
+void add_picture_options(CLI::App& command, PictureOptions& options);
+
 /// CKPT, --precision, --device, --batch, --workers, and those of add_hint_options().
 void add_model_options(CLI::App& command, ModelOptions& options);
 
