@@ -29,7 +29,7 @@ fail() { echo "setup: error: $*" >&2; exit 1; }
 readonly kTorch=2.11.0
 # torchvision is also what scripts/bench_data.sh compares with; ftfy belongs to open_clip's tokenizer, which is CLIP's own.
 readonly kFullWheel=("torch==$kTorch" torchvision==0.26.0 numpy pytest==9.2.0 transformers==5.24.0 safetensors==0.8.0
-  pillow==13.0.0 open_clip_torch==3.3.0 timm==1.0.31 ftfy==6.3.1)
+  pillow==13.0.0 diffusers==0.42.1 open_clip_torch==3.3.0 timm==1.0.31 ftfy==6.3.1)
 # libtorch_cpu of the CUDA wheel loads these two; without them it does not start, with them it needs no other.
 readonly kCpuWheels=("torch==$kTorch" nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85)
 
