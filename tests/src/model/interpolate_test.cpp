@@ -52,7 +52,7 @@ TEST_CASE("Interpolate: every tensor is (1 - w) A + w B, logit_scale too", "[mod
   REQUIRE(result.architecture == a.architecture);
   REQUIRE(result.tensors.size() == a.tensors.size());
   for (const auto& [name, tensor] : result.tensors)
-    REQUIRE(at::equal(tensor, 0.75 * a.tensors.at(name) + 0.25 * b.tensors.at(name)));
+    REQUIRE(at::equal(tensor, a.tensors.at(name).mul(0.75).add(b.tensors.at(name).mul(0.25))));
 }
 
 TEST_CASE("Interpolate: weight 0 gives A and weight 1 gives B, bit for bit", "[model][unit]") {
