@@ -100,9 +100,12 @@ CheckpointSource find_folder(const fs::path& folder) {
   if (const fs::path latest = folder / "checkpoints" / "latest"; fs::exists(latest))
     return find_folder(named_checkpoint(latest));
   if (auto found = find_in_folder(folder)) return *std::move(found);
+  const bool pipeline = fs::exists(folder / "model_index.json");
+  if (!pipeline && fs::exists(folder / "text_encoder" / "config.json"))  // an export for one
+    return find_folder(folder / "text_encoder");
   const std::string where = folder.string();
-  require<DataError>(!fs::exists(folder / "model_index.json"), "{}: a pipeline of diffusers; name its text encoder, {}",
-                     where, (folder / "text_encoder").string());
+  require<DataError>(!pipeline, "{}: a pipeline of diffusers; name its text encoder, {}", where,
+                     (folder / "text_encoder").string());
   require<DataError>(
       !fs::exists(folder / "config.json"),
       "{}: config.json without weights: none of model.safetensors, pytorch_model.bin and their indices is here", where);

@@ -42,7 +42,7 @@ struct ReadHints {
 
 /// Reads a checkpoint: a folder or file of write_clip or write_text_encoder, a run folder (its latest checkpoint), the file
 /// RUN/checkpoints/latest or best, a Hugging Face folder
-/// (CLIPModel, CLIPTextModel or CLIPTextModelWithProjection, one file or shards), a folder of OpenCLIP, OpenAI's TorchScript archive,
+/// (CLIPModel, CLIPTextModel or CLIPTextModelWithProjection, one file or shards; also in `text_encoder`), a folder of OpenCLIP, OpenAI's TorchScript archive,
 /// a torch.save or safetensors file in OpenAI's, OpenCLIP's or Hugging Face's names, as upstream Long-CLIP (two position tables),
 /// training programs (wrappers, optimizer beside), ComfyUI and Stable Diffusion's single files (text encoders under
 /// prefixes) save it.

@@ -57,8 +57,10 @@ template <class W> AnyWeights between(W a, W b, double weight, const std::string
     result.tensors = weight == 0 ? std::move(a.tensors) : std::move(b.tensors);
     return result;
   }
-  for (const auto& [name, tensor] : a.tensors) {
+  for (auto& [name, tensor] : a.tensors) {
     result.tensors[name] = at::add(at::mul(tensor, 1 - weight), at::mul(b.tensors.at(name), weight));
+    tensor.reset();
+    b.tensors.erase(name);
   }
   return result;
 }

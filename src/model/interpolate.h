@@ -12,7 +12,7 @@ namespace longclip {
 /// architecture; how the table was stretched is taken from b, or from a where b does not say it.
 /// Throws InputError for a weight outside 0..1, and one that lists every difference of the architectures; `a_name` and
 /// `b_name` stand for them in it. Positions that differ: with the command that stretches the shorter one.
-/// Memory: both models.
+/// Memory: both models, and three times the largest tensor.
 AnyWeights interpolate(AnyWeights a, AnyWeights b, double weight, const std::string& a_name, const std::string& b_name);
 
 }  // namespace longclip

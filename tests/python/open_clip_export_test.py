@@ -85,6 +85,7 @@ def test_half_precision_is_the_rounded_weights(exported, stretched):
 # ---- OpenAI's format: OpenCLIP carries OpenAI's build_model ----
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch.jit, which OpenAI's code tries first
 def test_openai_code_loads_77_positions(exported, base, folder_export, pictures, captions, tmp_path):
     weights = torch.load(exported("openai"), weights_only=True)
     assert fingerprints(weights) == fingerprints(load_file(base))

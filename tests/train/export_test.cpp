@@ -225,6 +225,7 @@ TEST_CASE("TextEncoderExport: a CLIPTextModel or one with projection, with its t
   TextEncoderWeights text = text_encoder_of(stretched_clip(49408, unusual));
   REQUIRE(export_text_encoder(text, folder / "with", {.projection = true}).empty());
   const TextEncoderWeights with = read_text_encoder(folder / "with" / "text_encoder");
+  REQUIRE(same(read_text_encoder(folder / "with").tensors, with.tensors));
   REQUIRE(with.architecture == text.architecture);
   REQUIRE(same(with.tensors, text.tensors));
   const auto notes = export_text_encoder(text, folder / "without", {});
