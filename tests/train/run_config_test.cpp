@@ -44,6 +44,7 @@ TEST_CASE("RunConfig: what must be chosen has no default", "[train][unit]") {
 TEST_CASE("RunConfig: keep_best names a metric that the evaluations of the run make, or the error lists them", "[train][unit]") {
   const std::string sets = std::string(kSmallest) + "eval: {retrieval: [{protocol: coco5k, path: p}, {name: v, format: csv, path: p}]}\n";
   for (const std::string good : {"eval_coco5k_i2t_R@1", "eval_v_long_t2i_R@10", "none"}) load(sets, {"checkpoint.keep_best=" + good});
+  load(std::string(kSmallest) + "eval: {zeroshot: [{name: c, path: p}]}\n", {"checkpoint.keep_best=eval_c_top1"});
   REQUIRE_THROWS_WITH(load(sets + "checkpoint: {keep_best: eval_coco5k_long_i2t_R@1}\n"),
                       ContainsSubstring("x.yaml:5:25: checkpoint.keep_best: no metric has the name 'eval_coco5k_long_i2t_R@1'") &&
                           ContainsSubstring("eval_coco5k_i2t_R@1, ") && ContainsSubstring("eval_v_short_t2i_R@10"));
