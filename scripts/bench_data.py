@@ -98,7 +98,7 @@ def write_lines(path, lines):
 
 def bench_images(args, rows, folder):
     if not is_there("torchvision", "PIL"):
-        print("bench_data: images are left out: torchvision is missing (scripts/setup.sh --full-wheel --bench-packages)", file=sys.stderr)
+        print("bench_data: images are left out: torchvision is missing (scripts/setup.sh --full-wheel)", file=sys.stderr)
         return
     files = [args.data / row["image"] for row in rows][:args.pictures]
     (folder / "small").mkdir()

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # scripts/bench_data.sh -- the input side against what others use, each pair in turns: one line of JSON for each row.
 # usage: scripts/bench_data.sh DATA [--rounds N] [--only images|tokens|loader]    DATA: a folder with triples.jsonl and pictures
-# Images: torchvision + Pillow; tokens: Hugging Face tokenizers. Both need scripts/setup.sh --full-wheel (torchvision:
-# --bench-packages too); what is missing is said and left out. Nothing else should run meanwhile.
+# Images: torchvision + Pillow; tokens: Hugging Face tokenizers. Both need scripts/setup.sh --full-wheel;
+# what is missing is said and left out. Nothing else should run meanwhile.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${LONGCLIP_BUILD:-build}

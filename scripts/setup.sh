@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 usage() {
   cat <<'TEXT'
-usage: scripts/setup.sh [--cpu | --full-wheel] [--test-packages] [--bench-packages] [--fuzz]
+usage: scripts/setup.sh [--cpu | --full-wheel] [--test-packages] [--fuzz]
 
 Installs what is missing, and nothing else:
   Debian/Ubuntu packages  as root or with sudo
@@ -15,7 +15,6 @@ Installs what is missing, and nothing else:
   --cpu         .venv-cpu even where nvcc is found
   --full-wheel  .venv even without nvcc: for torchrun and the Python tests
   --test-packages  also what only tests use: Slurm, Open MPI, iproute2
-  --bench-packages  also what scripts/bench_data.sh compares with: torchvision, into .venv
   --fuzz        also clang, for scripts/fuzz.sh
 Environment:
   TORCH_DIR  an existing LibTorch (the folder that holds include/ and lib/); then none is installed
@@ -28,21 +27,20 @@ fail() { echo "setup: error: $*" >&2; exit 1; }
 
 # The torch wheel is the LibTorch. Versions of the packages of the Python tests: tried together with it.
 readonly kTorch=2.11.0
-readonly kTorchvision=torchvision==0.26.0  # the one that belongs to it
-readonly kFullWheel=("torch==$kTorch" numpy pytest==9.2.0 transformers==5.24.0 safetensors==0.8.0 pillow==13.0.0)
+# torchvision is also what scripts/bench_data.sh compares with; ftfy belongs to open_clip's tokenizer, which is CLIP's own.
+readonly kFullWheel=("torch==$kTorch" torchvision==0.26.0 numpy pytest==9.2.0 transformers==5.24.0 safetensors==0.8.0
+  pillow==13.0.0 diffusers==0.42.1 open_clip_torch==3.3.0 timm==1.0.31 ftfy==6.3.1)
 # libtorch_cpu of the CUDA wheel loads these two; without them it does not start, with them it needs no other.
 readonly kCpuWheels=("torch==$kTorch" nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85)
 
 kind=auto
 with_test_packages=no
-with_bench_packages=no
 fuzz=()
 for argument in "$@"; do
   case "$argument" in
     --cpu) kind=cpu ;;
     --full-wheel) kind=full ;;
     --test-packages) with_test_packages=yes ;;
-    --bench-packages) with_bench_packages=yes ;;
     --fuzz) fuzz=(clang libclang-rt-dev) ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; fail "unknown argument '$argument'" ;;
@@ -108,22 +106,10 @@ make_venv() {
   echo "$*" >"$stamp"
 }
 
-install_bench_packages() {
-  [[ $with_bench_packages == yes ]] || return 0
-  [[ $kind == full ]] || fail "--bench-packages needs --full-wheel: torchvision is Python on the whole torch wheel"
-  if .venv/bin/python -c 'import torchvision' 2>/dev/null; then
-    say "torchvision: is there"
-    return
-  fi
-  say "torchvision: pip installs $kTorchvision into .venv"
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps "$kTorchvision" || fail "pip could not install $kTorchvision"
-}
-
 install_packages
 
 if [[ -n ${TORCH_DIR:-} ]]; then
   [[ -f $TORCH_DIR/include/ATen/ATen.h ]] || fail "TORCH_DIR='$TORCH_DIR' holds no LibTorch (no include/ATen/ATen.h)"
-  [[ $with_bench_packages == no ]] || fail "--bench-packages goes into .venv, and with TORCH_DIR there is none"
   say "LibTorch: TORCH_DIR=$TORCH_DIR is used, none is installed"
   exit 0
 fi
@@ -142,4 +128,3 @@ if [[ $kind == full ]]; then
 else
   make_venv .venv-cpu "torch $kTorch for C++ on CPUs; no torchrun, no Python tests" --no-deps "${kCpuWheels[@]}"
 fi
-install_bench_packages

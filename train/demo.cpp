@@ -9,7 +9,7 @@
 #include "model/clip_file.h"
 #include "model/stretch.h"
 #include "train/export/hf_export.h"
-#include "train/export/upstream_export.h"
+#include "train/export/openai_export.h"
 #include "train/trainer.h"
 
 namespace longclip {

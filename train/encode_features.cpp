@@ -2,7 +2,6 @@
 #include "train/encode_features.h"
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
@@ -16,10 +15,6 @@
 
 namespace longclip {
 namespace {
-
-at::Tensor join(const std::vector<at::Tensor>& batches, int64_t embed_dim) {
-  return batches.empty() ? at::empty({0, embed_dim}) : at::cat(batches);
-}
 
 /// A bar that counts items, or nothing.
 class OptionalBar {
@@ -37,7 +32,8 @@ class OptionalBar {
 
 }  // namespace
 
-at::Tensor encode_pictures(const Clip& model, const std::vector<PictureEntry>& pictures, const EncodeOptions& options) {
+at::Tensor encode_pictures(const Clip& model, const std::vector<PictureEntry>& pictures, const EncodeOptions& options,
+                           const TakeParts& take_patches) {
   const at::NoGradGuard no_grad;
   PictureReader reader(pictures, {.image_size = model.architecture().image_size,
                                .pictures_per_batch = options.items_per_batch,
@@ -46,42 +42,64 @@ at::Tensor encode_pictures(const Clip& model, const std::vector<PictureEntry>& p
                                .pin_memory = model.device().is_cuda(),
                                .keep_going = options.keep_going});
   OptionalBar bar(options.show_progress, "encode pictures", static_cast<int64_t>(pictures.size()));
-  std::vector<at::Tensor> batches;
+  at::Tensor image_KE = at::empty({static_cast<int64_t>(pictures.size()), model.architecture().embed_dim});
   int64_t done = 0;
   for (at::Tensor pixels = reader.next(); pixels.defined(); pixels = reader.next()) {
     throw_if_stop_requested();
-    batches.push_back(model.encode_image(normalize_pixels(pixels.to(model.device())), options.forward).cpu());
+    const at::Tensor image_B3SS = normalize_pixels(pixels.to(model.device()));
+    const PartFeatures batch = take_patches ? model.encode_image_patches(image_B3SS, options.forward)
+                                            : PartFeatures{model.encode_image(image_B3SS, options.forward), {}};
+    for (const int64_t broken : reader.broken()) {
+      if (broken < done) continue;
+      batch.feature_NE[broken - done].fill_(std::nan(""));
+      if (take_patches) batch.parts[broken - done].fill_(std::nan(""));
+    }
+    image_KE.narrow(0, done, pixels.size(0)).copy_(batch.feature_NE);
+    if (take_patches) take_patches(batch.parts.cpu());
     bar.update(done += pixels.size(0));
   }
-  at::Tensor image_KE = join(batches, model.architecture().embed_dim);
-  for (const int64_t broken : reader.broken()) image_KE[broken].fill_(std::nan(""));
   return image_KE;
 }
 
-EncodedTexts encode_texts(const Clip& model, const std::vector<std::string>& texts, const EncodeOptions& options) {
-  const at::NoGradGuard no_grad;
-  const Architecture& architecture = model.architecture();
+TokenizedTexts tokenize_texts(const Architecture& architecture, const std::vector<std::string>& texts, const std::optional<int64_t>& max_tokens) {
   require<DataError>(architecture.has_clip_vocabulary(), "the model's vocabulary ({} entries) is not CLIP's, so texts cannot be tokenised for it",
                      architecture.vocabulary_size);
-  const int64_t most_tokens = std::min(options.max_tokens.value_or(architecture.context_length), architecture.context_length);
-  EncodedTexts result;
-  OptionalBar bar(options.show_progress, "encode texts", static_cast<int64_t>(texts.size()));
-  std::vector<at::Tensor> batches;
-  const auto batch = static_cast<size_t>(options.items_per_batch);
-  for (size_t first = 0; first < texts.size(); first += batch) {
+  const int64_t most_tokens = std::min(max_tokens.value_or(architecture.context_length), architecture.context_length);
+  TokenizedTexts result;
+  for (const std::string& text : texts) {
     throw_if_stop_requested();
-    std::vector<std::vector<int32_t>> ids;
-    for (size_t i = first; i < std::min(first + batch, texts.size()); ++i) {
-      Tokenized tokens = Tokenizer::clip().encode(texts[i], most_tokens);
-      result.truncated += tokens.truncated ? 1 : 0;
-      ids.push_back(std::move(tokens.ids));
-    }
-    const PackedTexts packed = pack_texts(ids, architecture.eos_id, architecture.context_length, model.device());
-    batches.push_back(model.encode_text(packed, options.forward).cpu());
-    bar.update(static_cast<int64_t>(first + ids.size()));
+    Tokenized tokens = Tokenizer::clip().encode(text, most_tokens);
+    result.truncated += tokens.truncated ? 1 : 0;
+    const auto end = std::ranges::find(tokens.ids, static_cast<int32_t>(architecture.eos_id));  // a text may spell it out
+    if (end != tokens.ids.end()) tokens.ids.erase(end + 1, tokens.ids.end());
+    result.ids.push_back(std::move(tokens.ids));
   }
-  result.text_ME = join(batches, architecture.embed_dim);
   return result;
+}
+
+at::Tensor encode_ids(const Clip& model, const TokenizedTexts& texts, const EncodeOptions& options, const TakeParts& take_tokens) {
+  const at::NoGradGuard no_grad;
+  const Architecture& architecture = model.architecture();
+  const auto total = static_cast<int64_t>(texts.ids.size());
+  OptionalBar bar(options.show_progress, "encode texts", total);
+  at::Tensor text_ME = at::empty({total, architecture.embed_dim});
+  for (int64_t first = 0; first < total; first += options.items_per_batch) {
+    throw_if_stop_requested();
+    const int64_t last = std::min(first + options.items_per_batch, total);
+    const std::vector<std::vector<int32_t>> ids(texts.ids.begin() + first, texts.ids.begin() + last);
+    const PackedTexts packed = pack_texts(ids, architecture.eos_id, architecture.context_length, model.device());
+    const PartFeatures batch = take_tokens ? model.encode_text_tokens(packed, options.forward)
+                                           : PartFeatures{model.encode_text(packed, options.forward), {}};
+    text_ME.slice(0, first, last).copy_(batch.feature_NE);
+    if (take_tokens) take_tokens(batch.parts.cpu());
+    bar.update(last);
+  }
+  return text_ME;
+}
+
+EncodedTexts encode_texts(const Clip& model, const std::vector<std::string>& texts, const EncodeOptions& options) {
+  const TokenizedTexts tokenized = tokenize_texts(model.architecture(), texts, options.max_tokens);
+  return {encode_ids(model, tokenized, options), tokenized.truncated};
 }
 
 }  // namespace longclip

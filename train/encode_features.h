@@ -2,6 +2,7 @@
 // train/encode_features.h -- features of many pictures or texts without gradient, for evaluation and `longclip encode`.
 // Shapes: K pictures, M texts, E joint embedding.
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,12 +25,30 @@ struct EncodeOptions {
   bool keep_going = false;
 };
 
-/// Unit rows image_KE, float32 on the CPU, in the order of `pictures`. Throws DataError naming a missing or broken picture,
-/// Stopped after a signal. Collective: no.
-at::Tensor encode_pictures(const Clip& model, const std::vector<PictureEntry>& pictures, const EncodeOptions& options);
+/// Takes the parts of one batch, on the CPU; batches come in order.
+using TakeParts = std::function<void(const at::Tensor& parts)>;
 
-/// Unit rows text_ME, float32 on the CPU, and how many texts were cut (options.max_tokens). Throws DataError if the
-/// model's vocabulary is not CLIP's. Collective: no.
+/// Unit rows image_KE, float32 on the CPU, in the order of `pictures`. Throws DataError naming a missing or broken picture,
+/// Stopped after a signal. `take_patches`: also computes patches [b, P - 1, W] (Clip::encode_image_patches) of each batch of
+/// b pictures; they are not kept here. Collective: no.
+at::Tensor encode_pictures(const Clip& model, const std::vector<PictureEntry>& pictures, const EncodeOptions& options,
+                           const TakeParts& take_patches = {});
+
+/// Texts as a model takes them: ids from SOT to the first EOT.
+struct TokenizedTexts {
+  std::vector<std::vector<int32_t>> ids;  ///< [text]
+  int64_t truncated = 0;                  ///< texts that were cut
+};
+
+/// `max_tokens` as EncodeOptions has it. Throws DataError if the model's vocabulary is not CLIP's, Stopped after a signal.
+TokenizedTexts tokenize_texts(const Architecture& architecture, const std::vector<std::string>& texts,
+                              const std::optional<int64_t>& max_tokens = {});
+
+/// Unit rows text_ME, float32 on the CPU. `take_tokens`: also computes tokens [t, W] (Clip::encode_text_tokens) of each batch.
+/// Throws Stopped after a signal. Collective: no.
+at::Tensor encode_ids(const Clip& model, const TokenizedTexts& texts, const EncodeOptions& options, const TakeParts& take_tokens = {});
+
+/// Both together. Collective: no.
 struct EncodedTexts {
   at::Tensor text_ME;
   int64_t truncated = 0;

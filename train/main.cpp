@@ -47,7 +47,8 @@ int main_of(int argc, char** argv) {
   app.require_subcommand(1);
   Run run;
   for (const AddCommand add : {add_init_command, add_stretch_command, add_prepare_command, add_train_command, add_launch_command, add_eval_command,
-                               add_encode_command, add_tokenize_command, add_export_command, add_inspect_command, add_demo_command}) {
+                               add_encode_command, add_search_command, add_tokenize_command, add_export_command, add_interpolate_command,
+                               add_inspect_command, add_demo_command}) {
     add(app, run);
   }
   try {

@@ -80,6 +80,16 @@ at::Tensor Clip::encode_text(const PackedTexts& texts, const ForwardOptions& opt
   return unit_rows(text_.forward(texts, options));
 }
 
+PartFeatures Clip::encode_image_patches(const at::Tensor& image_B3SS, const ForwardOptions& options) const {
+  const at::Tensor tokens_BPW = vision_.forward_tokens(image_B3SS, options);
+  return {unit_rows(vision_.project(tokens_BPW.select(1, 0))), tokens_BPW.slice(1, 1).to(at::kFloat)};
+}
+
+PartFeatures Clip::encode_text_tokens(const PackedTexts& texts, const ForwardOptions& options) const {
+  const at::Tensor tokens_TW = text_.forward_tokens(texts, options);
+  return {unit_rows(text_.project(tokens_TW.index_select(0, texts.eot_rows_N))), tokens_TW.to(at::kFloat)};
+}
+
 void Clip::set_logit_scale(double value) {
   const at::NoGradGuard no_grad;
   logit_scale_.fill_(value);

@@ -15,6 +15,12 @@ struct Parameter {
   at::Tensor tensor;
 };
 
+/// Features, and what they were read from: a row for each part of the input, before the projection. float32.
+struct PartFeatures {
+  at::Tensor feature_NE;  ///< unit rows
+  at::Tensor parts;       ///< tokens of packed texts [T, W], or patches of pictures [B, P - 1, W]
+};
+
 class WeightTaker;  // clip.cpp
 
 /// Owns its parameters (float32 leaves with gradient). Knows no ranks, loss or optimizer.
@@ -27,6 +33,11 @@ class Clip {
   at::Tensor encode_image(const at::Tensor& image_B3SS, const ForwardOptions& options) const;
   /// Unit rows text_NE, float32 (float64 if computed so).
   at::Tensor encode_text(const PackedTexts& texts, const ForwardOptions& options) const;
+
+  /// The same, with the patches row by row from the top left (the class token is left out), or the tokens: SOT ... EOT of
+  /// each text. After the tower's last LayerNorm. Costs the whole last block; the features are the same up to rounding.
+  PartFeatures encode_image_patches(const at::Tensor& image_B3SS, const ForwardOptions& options) const;
+  PartFeatures encode_text_tokens(const PackedTexts& texts, const ForwardOptions& options) const;
 
   /// The log of the factor on cosines, a scalar.
   const at::Tensor& logit_scale() const { return logit_scale_; }

@@ -17,6 +17,7 @@ constexpr int64_t kHeadWidth = 64;         // of every OpenAI CLIP and every tex
 constexpr int64_t kLaionTextWidth = 1024;  // ViT-H and ViT-g; bigG has 1280
 constexpr std::array<int64_t, 4> kWideVision{1280, 1408, 1664, 1792};  // open_clip/model_configs: ViT-H, g, bigG, e
 constexpr int64_t kWideVisionHeads = 16;
+constexpr int64_t kLargestPatch = 16384, kMostPatches = int64_t{1} << 40;  // products of them fit 64 bits
 
 /// Collects what was assumed, and reads sizes from shapes.
 class Inference {
@@ -40,7 +41,10 @@ class Inference {
   Architecture clip() {
     const TextArchitecture half = text();
     const auto patches = sizes("visual.conv1.weight", 4);
-    const int64_t num_patches = sizes("visual.positional_embedding", 2)[0] - 1;
+    const int64_t num_patches = std::min(sizes("visual.positional_embedding", 2)[0] - 1, kMostPatches);
+    require<DataError>(patches[3] > 0 && patches[3] <= kLargestPatch,
+                       "{}: the patch size {} of visual.conv1.weight must be in 1..{}", where_, patches[3],
+                       kLargestPatch);
     const auto grid =
         static_cast<int64_t>(std::lround(std::sqrt(static_cast<double>(std::max<int64_t>(num_patches, 0)))));
     require<DataError>(grid > 0 && grid * grid == num_patches,

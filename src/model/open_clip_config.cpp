@@ -12,6 +12,8 @@
 namespace longclip {
 namespace {
 
+constexpr int64_t kMaxWidth = 65536;
+
 /// One object of the config. Every key must be asked for, or have a value that leaves the model CLIP's.
 class Section {
  public:
@@ -34,6 +36,7 @@ class Section {
   /// width * ratio, cut as Python's int().
   int64_t mlp_width(int64_t width) {
     const Json* ratio = find("mlp_ratio");
+    require<DataError>(width > 0 && width <= kMaxWidth, "{}: width {} must be in 1..{}", where_, width, kMaxWidth);
     require<DataError>(
         ratio == nullptr || (ratio->is_number() && ratio->get<double>() > 0 && ratio->get<double>() < 1024),
         "{}: 'mlp_ratio' must be a number between 0 and 1024", where_);

@@ -31,12 +31,20 @@ at::Tensor TextTower::position_table() const { return at::cat({kept_positions_, 
 
 void TextTower::to(at::Device device, at::ScalarType dtype) { kept_positions_ = kept_positions_.to(device, dtype); }
 
-at::Tensor TextTower::forward(const PackedTexts& texts, const ForwardOptions& options) const {
-  const auto dtype = options.compute_dtype;
+at::Tensor TextTower::embed(const PackedTexts& texts, const ForwardOptions& options) const {
   const at::Tensor positions_TW = position_table().index_select(0, texts.positions_T);
-  const at::Tensor x_TW = at::embedding(token_embedding_, texts.ids_T).add(positions_TW).to(dtype);
-  const at::Tensor eot_NW = transformer_.forward(x_TW, texts.rows, texts.eot_rows_N, options);
-  return layer_norm(eot_NW, ln_final_).matmul(text_projection_.to(dtype));
+  return at::embedding(token_embedding_, texts.ids_T).add(positions_TW).to(options.compute_dtype);
+}
+
+at::Tensor TextTower::project(const at::Tensor& rows_NW) const { return rows_NW.matmul(text_projection_.to(rows_NW.scalar_type())); }
+
+at::Tensor TextTower::forward(const PackedTexts& texts, const ForwardOptions& options) const {
+  const at::Tensor eot_NW = transformer_.forward(embed(texts, options), texts.rows, texts.eot_rows_N, options);
+  return project(layer_norm(eot_NW, ln_final_));
+}
+
+at::Tensor TextTower::forward_tokens(const PackedTexts& texts, const ForwardOptions& options) const {
+  return layer_norm(transformer_.forward_all(embed(texts, options), texts.rows), ln_final_);
 }
 
 }  // namespace longclip

@@ -14,6 +14,9 @@ class TextTower {
   TextTower(const Architecture& architecture, const TakeWeight& take);
   /// [N, E], not divided by its norm, in the compute dtype.
   at::Tensor forward(const PackedTexts& texts, const ForwardOptions& options) const;
+  /// Every token of the texts [T, W] after the last LayerNorm, in the compute dtype; forward() is project() of the rows at EOT.
+  at::Tensor forward_tokens(const PackedTexts& texts, const ForwardOptions& options) const;
+  at::Tensor project(const at::Tensor& rows_NW) const;
   /// Visits the trained rows of the position table under "positional_embedding"; the kept rows are not a parameter.
   void visit(const VisitParameter& visitor);
   /// The whole position table [L, W]: the kept rows, then the trained ones.
@@ -21,6 +24,8 @@ class TextTower {
   void to(at::Device device, at::ScalarType dtype);
 
  private:
+  at::Tensor embed(const PackedTexts& texts, const ForwardOptions& options) const;
+
   Architecture architecture_;
   at::Tensor token_embedding_;  // [V, W]
   at::Tensor kept_positions_;   // [keep, W], not trained (Long-CLIP: the first 20 rows)

@@ -75,6 +75,12 @@ at::Tensor Transformer::forward(const at::Tensor& x_TW, const PackedOffsets& row
   return x;
 }
 
+at::Tensor Transformer::forward_all(const at::Tensor& x_TW, const PackedOffsets& rows) const {
+  at::Tensor x = x_TW;
+  for (const Block& block : blocks_) x = full_block(block, x, rows);
+  return x;
+}
+
 at::Tensor Transformer::full_block(const Block& block, const at::Tensor& x_TW, const PackedOffsets& rows) const {
   const at::Tensor qkv_T3W = linear(layer_norm(x_TW, block.ln_1), block.in_proj_weight, block.in_proj_bias);
   const at::Tensor attended_TW = packed_self_attention(qkv_T3W, size_.heads, rows, causal_);

@@ -56,6 +56,9 @@ class Transformer {
   /// Causal: REQUIRES that each is the last row of its sequence.
   at::Tensor forward(const at::Tensor& x_TW, const PackedOffsets& rows, const at::Tensor& last_rows_N, const ForwardOptions& options) const;
 
+  /// The same for every row: [T, W]. Keeps nothing back for a backward pass to compute again.
+  at::Tensor forward_all(const at::Tensor& x_TW, const PackedOffsets& rows) const;
+
   void visit(const VisitParameter& visitor);
 
  private:

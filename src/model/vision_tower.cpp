@@ -42,9 +42,9 @@ void VisionTower::visit(const VisitParameter& visitor) {
   visitor("visual.proj", proj_);
 }
 
-at::Tensor VisionTower::forward(const at::Tensor& image_B3SS, const ForwardOptions& options) const {
+at::Tensor VisionTower::embed(const at::Tensor& image_B3SS, const ForwardOptions& options) const {
   const int64_t side = architecture_.image_size, patch = architecture_.patch_size, grid = architecture_.patches_per_side();
-  const int64_t batch = image_B3SS.size(0), tokens = architecture_.image_tokens(), width = architecture_.vision.width;
+  const int64_t batch = image_B3SS.size(0), width = architecture_.vision.width;
   check_shape(image_B3SS, {batch, 3, side, side}, "image_B3SS");
   const auto dtype = options.compute_dtype;
   const at::Tensor patches = image_B3SS.to(dtype).unflatten(3, {grid, patch}).unflatten(2, {grid, patch})  // [B, 3, grid, patch, grid, patch]
@@ -52,10 +52,23 @@ at::Tensor VisionTower::forward(const at::Tensor& image_B3SS, const ForwardOptio
   const at::Tensor embedded = patches.matmul(conv1_weight_.to(dtype).flatten(1).t());
   const at::Tensor class_row = class_embedding_.to(dtype).expand({batch, 1, width});
   const at::Tensor x_BPW = at::cat({class_row, embedded}, 1).add(positional_embedding_.to(dtype));
-  const at::Tensor x_TW = layer_norm(x_BPW.flatten(0, 1), ln_pre_);
+  return layer_norm(x_BPW.flatten(0, 1), ln_pre_);
+}
+
+at::Tensor VisionTower::project(const at::Tensor& rows_BW) const { return rows_BW.matmul(proj_.to(rows_BW.scalar_type())); }
+
+at::Tensor VisionTower::forward(const at::Tensor& image_B3SS, const ForwardOptions& options) const {
+  const int64_t batch = image_B3SS.size(0), tokens = architecture_.image_tokens();
+  const at::Tensor x_TW = embed(image_B3SS, options);
   const at::Tensor class_rows_B = at::arange(0, batch * tokens, tokens, at::TensorOptions().dtype(at::kLong).device(x_TW.device()));
   const at::Tensor class_BW = transformer_.forward(x_TW, pack_equal(batch, tokens, x_TW.device()), class_rows_B, options);
-  return layer_norm(class_BW, ln_post_).matmul(proj_.to(dtype));
+  return project(layer_norm(class_BW, ln_post_));
+}
+
+at::Tensor VisionTower::forward_tokens(const at::Tensor& image_B3SS, const ForwardOptions& options) const {
+  const int64_t batch = image_B3SS.size(0), tokens = architecture_.image_tokens();
+  const at::Tensor x_TW = embed(image_B3SS, options);
+  return layer_norm(transformer_.forward_all(x_TW, pack_equal(batch, tokens, x_TW.device())), ln_post_).unflatten(0, {batch, tokens});
 }
 
 }  // namespace longclip

@@ -16,9 +16,15 @@ class VisionTower {
   VisionTower(const Architecture& architecture, const TakeWeight& take);
   /// image_B3SS, normalised -> [B, E], not divided by its norm, in the compute dtype.
   at::Tensor forward(const at::Tensor& image_B3SS, const ForwardOptions& options) const;
+  /// Every image token [B, P, W] after the last LayerNorm, in the compute dtype: the class row, then the patches row by row
+  /// from the top left. forward() is project() of the class row.
+  at::Tensor forward_tokens(const at::Tensor& image_B3SS, const ForwardOptions& options) const;
+  at::Tensor project(const at::Tensor& rows_BW) const;
   void visit(const VisitParameter& visitor);
 
  private:
+  at::Tensor embed(const at::Tensor& image_B3SS, const ForwardOptions& options) const;
+
   Architecture architecture_;
   at::Tensor class_embedding_;       // [W]
   at::Tensor conv1_weight_;          // [W, 3, patch, patch]

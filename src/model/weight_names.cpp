@@ -174,7 +174,8 @@ TensorMap to_openai_names(TensorMap huggingface, bool text_only, const std::stri
     if (parts.size() != name.huggingface.size()) continue;
     const bool joinable = std::all_of(parts.begin(), parts.end(),
                                       [&](const at::Tensor& part) { return part.sizes() == parts[0].sizes(); }) &&
-                          (parts.size() == 1 || parts[0].dim() > 0) && (!name.transposed || parts[0].dim() == 2);
+                          (parts.size() == 1 || (parts[0].dim() > 0 && parts[0].numel() > 0)) &&
+                          (!name.transposed || parts[0].dim() == 2);
     if (!joinable)
       problems.push_back("misshapen: " + name.huggingface[0] + " " + shape_text(parts[0].sizes()));
     else

@@ -33,7 +33,8 @@ int64_t peak_of_stretch(const std::string& in, const std::string& out) {
 
 }  // namespace
 
-TEST_CASE("stretch: the peak of memory is the model and its largest tensor, from every format", "[e2e]") {
+TEST_CASE("stretch: the peak of memory is the model and its largest tensor, from files in float32, half and pickled",
+          "[e2e]") {
   const TemporaryFolder folder;
   const auto path = [&](const char* name) { return (folder / name).string(); };
   write_text(folder / "wide.yaml",
@@ -42,8 +43,7 @@ TEST_CASE("stretch: the peak of memory is the model and its largest tensor, from
              "text: {width: 1024, layers: 4, heads: 16, mlp_width: 4096}\n");
   run_well("init wide.safetensors --arch wide.yaml", folder.path());
   run_well("stretch wide.safetensors long.safetensors", folder.path());
-  for (const char* format : {"hf", "upstream"})
-    run_well(fmt::format("export long.safetensors {} --format {}", format, format), folder.path());
+  run_well("export long.safetensors upstream --format upstream", folder.path());
   run_well("export long.safetensors hf16 --format hf --dtype fp16", folder.path());
   const auto model_bytes = static_cast<int64_t>(fs::file_size(folder / "wide.safetensors"));
   REQUIRE(model_bytes > 400'000'000);
@@ -51,7 +51,7 @@ TEST_CASE("stretch: the peak of memory is the model and its largest tensor, from
   constexpr int64_t kSlack = 32'000'000;
   const int64_t small = static_cast<int64_t>(fs::file_size(unstretched_model()));
   const int64_t base = peak_of_stretch(unstretched_model(), path("out.safetensors")) - small;  // the program itself
-  for (const char* name : {"wide.safetensors", "hf", "hf16", "upstream"}) {
+  for (const char* name : {"wide.safetensors", "hf16", "upstream"}) {
     CAPTURE(name);
     const int64_t peak = peak_of_stretch(path(name), path("out.safetensors")) - base;
     report_difference(fmt::format("memory of {} over the model's size, MB", name),

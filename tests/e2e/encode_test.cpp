@@ -1,4 +1,6 @@
 // tests/e2e/encode_test.cpp -- longclip encode: features of pictures and texts, row by row.
+#include <ATen/Functions.h>
+
 #include <cmath>
 #include <sstream>
 
@@ -113,6 +115,93 @@ TEST_CASE("encode: rows stand in the order of the arguments, lists, folders and 
   REQUIRE(distance(pictures, 0, static_cast<int64_t>(first_a)) > kSame);
   REQUIRE(texts.size(0) == 3);  // the empty line is a text
   for (int64_t i = 0; i < 3; ++i) REQUIRE(std::abs(texts[i].norm().item<double>() - 1) < 1e-5);
+}
+
+TEST_CASE("encode: folders give the pictures in the folders in them, and stdin the pictures or texts of its lines", "[e2e]") {
+  const TemporaryFolder folder;
+  write_red_png(folder / "pictures/z.png");
+  write_blue_png(folder / "pictures/deep/a.png");
+  const std::string command = "encode " + stretched_model() + " --overwrite --out f.safetensors ";
+  const auto names = [&](const std::string& arguments, const std::string& name) {
+    run_well(command + arguments, folder.path());
+    const at::Tensor bytes = read_safetensors(folder / "f.safetensors").tensors.at(name);
+    return parse_json({reinterpret_cast<const char*>(bytes.const_data_ptr<uint8_t>()), static_cast<size_t>(bytes.numel())}, name);
+  };
+  REQUIRE(names("--images pictures", "image_names") == Json{"pictures/deep/a.png", "pictures/z.png"});
+  write_text(folder / "list", "pictures/z.png\n\npictures/deep/a.png\n");
+  REQUIRE(names("--images - < list", "image_names") == Json{"pictures/z.png", "pictures/deep/a.png"});
+  write_text(folder / "rows", "{\"text\": \"a cat\"}\n{\"text\": \"\"}\n");
+  REQUIRE(names("--texts - --jsonl < rows", "texts") == Json{"a cat", ""});
+  REQUIRE(names("--texts - < rows", "texts").size() == 2);
+  REQUIRE_THAT(run_longclip(command + "--texts - --images - < list", folder.path()).err, ContainsSubstring("not both"));
+}
+
+TEST_CASE("encode: patches and tokens stand beside the features, which stay the same", "[e2e]") {
+  const TemporaryFolder folder;
+  write_red_png(folder / "a.png");
+  write_blue_png(folder / "b.png");
+  write_text(folder / "texts.txt", "a cat\n\na dog <|endoftext|> and what nobody reads\n");
+  const std::string command = "encode " + stretched_model() + " --images a.png b.png --texts texts.txt --batch 2 ";
+  run_well(command + "--out plain.safetensors", folder.path());
+  run_well(command + "--patch-features --token-features --out parts.safetensors", folder.path());
+  const TensorMap plain = read_safetensors(folder / "plain.safetensors").tensors, parts = read_safetensors(folder / "parts.safetensors").tensors;
+  REQUIRE(plain.size() == 4);
+  REQUIRE(parts.size() == 8);
+  for (const auto& [name, tensor] : plain) {
+    CAPTURE(name);
+    REQUIRE(parts.at(name).sub(tensor).abs().max().item<double>() <= kSame);
+  }
+  REQUIRE(parts.at("text_lengths").equal(at::tensor({4, 2, 4}, at::kInt)));
+  REQUIRE(parts.at("text_token_features").size(0) == 10);
+  REQUIRE(parts.at("text_token_ids")[4].item<int>() == 49406);
+  REQUIRE(parts.at("text_token_ids")[9].item<int>() == 49407);
+  REQUIRE(parts.at("image_patch_features").size(0) == 2);
+}
+
+TEST_CASE("encode: broken pictures are rows of NaN with --keep-going, cut or turned ones are read as asked", "[e2e]") {
+  const TemporaryFolder folder;
+  write_red_png(folder / "a.png");
+  write_text(folder / "b.png", "no picture");
+  const std::string command = "encode " + stretched_model() + " --images a.png b.png a.png --batch 2 --patch-features --out f.safetensors ";
+  REQUIRE(run_longclip(command, folder.path()).exit_code == 2);
+  run_well(command + "--keep-going", folder.path());
+  const TensorMap tensors = read_safetensors(folder / "f.safetensors").tensors;
+  for (const char* name : {"image_features", "image_patch_features"}) {
+    const at::Tensor nan_3 = tensors.at(name).flatten(1).isnan().all(1);
+    REQUIRE(nan_3.equal(at::tensor({0, 1, 0}).to(at::kBool)));
+    REQUIRE(distance(tensors.at(name), 0, 2) <= kSame);
+  }
+  if (!cases_dir()) return say_skipped("cut pictures", "the cases");
+  const fs::path pictures = *cases_dir() / "06_picture_modes_and_damage";
+  const std::string cut = "encode " + stretched_model() + " --out cut.safetensors --images " + (pictures / "cut.jpg").string();
+  REQUIRE(run_longclip(cut, folder.path()).exit_code == 2);
+  run_well(cut + " --load-truncated", folder.path());
+  const std::string turned = "encode " + stretched_model() + " --images " + (pictures / "exif_6.jpg").string() + " --out ";
+  run_well(turned + "as_stored.safetensors", folder.path());
+  run_well(turned + "upright.safetensors --exif-orientation apply", folder.path());
+  const at::Tensor stored = read_safetensors(folder / "as_stored.safetensors").tensors.at("image_features");
+  REQUIRE(read_safetensors(folder / "upright.safetensors").tensors.at("image_features").sub(stored).abs().max().item<double>() > kSame);
+}
+
+TEST_CASE("encode: what cannot go together is said before any work", "[e2e]") {
+  const TemporaryFolder folder;
+  write_red_png(folder / "a.png");
+  write_text(folder / "t.txt", "a cat\n");
+  fs::create_directories(folder / "empty");
+  for (const auto& [arguments, says] : {std::pair{"--out f.npy --images a.png --texts t.txt", "one matrix"},
+                                        {"--out f.npy --images a.png --patch-features", "one matrix"},
+                                        {"--out f.safetensors --images a.png --token-features", "--token-features needs --texts"},
+                                        {"--out f.safetensors --texts t.txt --patch-features", "--patch-features needs --images"},
+                                        {"--out f.safetensors", "nothing to encode"},
+                                        {"--out t.txt --images a.png", "t.txt"},
+                                        {"--out f.safetensors --images empty", "empty: the folder holds no picture"}}) {
+    const CommandResult result = run_longclip("encode " + stretched_model() + " " + arguments, folder.path());
+    CAPTURE(arguments, result.err);
+    REQUIRE(result.exit_code == 2);
+    REQUIRE_THAT(result.err, ContainsSubstring(says));
+    REQUIRE(!fs::exists(folder / "f.npy"));
+    REQUIRE(!fs::exists(folder / "f.safetensors"));
+  }
 }
 
 TEST_CASE("encode: a damaged picture ends with 2, its name and no output", "[e2e]") {

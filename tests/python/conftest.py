@@ -62,6 +62,14 @@ def inspected_fingerprints(path):
     return {name: (entry["shape"], entry["sha256"]) for name, entry in inspect(path)["tensors"].items()}
 
 
+def tokenize(texts, folder, *options):
+    """The ids of `longclip tokenize`, one list for each text."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "tokenize.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    lines = run("tokenize", folder / "tokenize.jsonl", "--json", *options).stdout.splitlines()
+    return [json.loads(line)["ids"] for line in lines]
+
+
 def encode(checkpoint, folder, pictures=(), texts=()):
     """The features of `longclip encode`: a dictionary of float32 tensors."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -132,16 +140,18 @@ def stretched(base):
 
 
 @pytest.fixture(scope="session")
-def exported(stretched):
-    """Exports on demand: exported("hf", "fp16")."""
+def exported(base, stretched):
+    """Exports on demand: exported("hf", "fp16"). OpenAI's format is made of the model with 77 positions."""
     made = {}
+    endings = {"upstream": ".pt", "openai": ".pt", "comfyui": ".safetensors"}
 
-    def export(kind, dtype="fp32"):
-        if (kind, dtype) not in made:
-            out = stretched.with_name(f"{kind}_{dtype}" + (".pt" if kind == "upstream" else ""))
-            run("export", stretched, out, "--format", kind, "--dtype", dtype)
-            made[kind, dtype] = out
-        return made[kind, dtype]
+    def export(kind, dtype="fp32", *options):
+        if (kind, dtype, options) not in made:
+            out = stretched.with_name("_".join((kind, dtype, *options)) + endings.get(kind, ""))
+            source = base if kind == "openai" else stretched
+            run("export", source, out, "--format", kind, "--dtype", dtype, *options)
+            made[kind, dtype, options] = out
+        return made[kind, dtype, options]
 
     return export
 

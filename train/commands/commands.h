@@ -20,8 +20,10 @@ void add_train_command(CLI::App& app, Run& run);
 void add_launch_command(CLI::App& app, Run& run);
 void add_eval_command(CLI::App& app, Run& run);
 void add_encode_command(CLI::App& app, Run& run);
+void add_search_command(CLI::App& app, Run& run);
 void add_tokenize_command(CLI::App& app, Run& run);
 void add_export_command(CLI::App& app, Run& run);
+void add_interpolate_command(CLI::App& app, Run& run);
 void add_inspect_command(CLI::App& app, Run& run);
 void add_demo_command(CLI::App& app, Run& run);
 

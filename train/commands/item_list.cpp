@@ -7,11 +7,13 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <iostream>
 
 #include "base/error.h"
 #include "base/json.h"
 #include "base/signals.h"
 #include "base/utf8.h"
+#include "data/class_folders.h"
 #include "data/formats/row_text.h"
 #include "image/picture_names.h"
 
@@ -23,14 +25,9 @@ namespace {
 constexpr size_t kMaxLineBytes = size_t{16} << 20;
 
 void append_folder(const std::string& folder, std::vector<ListItem>& pictures) {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    if (is_picture_name(name) && !name.starts_with('.') && entry.is_regular_file()) names.push_back(entry.path().string());
-  }
-  require<DataError>(!names.empty(), "{}: the folder holds no picture (.jpg, .png, .gif, .webp, .bmp, .ppm, .tif, ...)", folder);
-  std::ranges::sort(names);
-  for (const std::string& name : names) pictures.push_back({name, ""});
+  const std::vector<std::string> found = pictures_below(folder);
+  require<DataError>(!found.empty(), "{}: the folder holds no picture (.jpg, .png, .gif, .webp, .bmp, .ppm, .tif, ...)", folder);
+  for (const std::string& picture : found) pictures.push_back({picture, ""});
 }
 
 void append_matches(const std::string& pattern, std::vector<ListItem>& pictures) {
@@ -44,8 +41,8 @@ void append_matches(const std::string& pattern, std::vector<ListItem>& pictures)
   require<DataError>(pictures.size() > before, "{}: no file matches", pattern);
 }
 
-void append_list(const fs::path& list, std::vector<ListItem>& pictures) {
-  for (ListItem& item : read_list(list, "image")) {
+void append_list(const fs::path& list, bool jsonl, std::vector<ListItem>& pictures) {
+  for (ListItem& item : read_list(list, "image", jsonl)) {
     pictures.push_back({(list.parent_path() / item.value).string(), std::move(item.place)});
   }
 }
@@ -88,25 +85,29 @@ std::string ListReader::item_of(const std::string& line, const std::string& plac
   return value->get<std::string>();
 }
 
-std::vector<ListItem> read_list(const fs::path& file, const std::string& key) {
-  require<DataError>(!fs::is_directory(file), "{}: is a folder, a file is wanted", file.string());
-  std::ifstream stream(file, std::ios::binary);
+std::vector<ListItem> read_list(const fs::path& file, const std::string& key, bool jsonl) {
+  const bool from_stdin = file == "-";
+  require<DataError>(from_stdin || !fs::is_directory(file), "{}: is a folder, a file is wanted", file.string());
+  std::ifstream stream;
+  if (!from_stdin) stream.open(file, std::ios::binary);
   if (!stream) fail<DataError>("{}: cannot be read: {}", file.string(), std::strerror(errno));
-  ListReader reader(stream, file.string(), ListFormat::of(file, key));
+  ListFormat format = ListFormat::of(file, key);
+  format.jsonl = format.jsonl || jsonl;
+  ListReader reader(from_stdin ? std::cin : stream, from_stdin ? "stdin" : file.string(), std::move(format));
   std::vector<ListItem> items;
   while (auto item = reader.next()) items.push_back(std::move(*item));
-  require<DataError>(!items.empty(), "{}: names no {}", file.string(), key);
+  require<DataError>(!items.empty(), "{}: names no {}", from_stdin ? "stdin" : file.string(), key);
   return items;
 }
 
-std::vector<ListItem> find_pictures(const std::vector<std::string>& arguments) {
+std::vector<ListItem> find_pictures(const std::vector<std::string>& arguments, bool jsonl) {
   std::vector<ListItem> pictures;
   for (const std::string& argument : arguments) {
     const std::string extension = lower_case(fs::path(argument).extension().string());
     if (fs::is_directory(argument)) {
       append_folder(argument, pictures);
-    } else if (extension == ".txt" || extension == ".jsonl") {
-      append_list(argument, pictures);
+    } else if (extension == ".txt" || extension == ".jsonl" || argument == "-") {
+      append_list(argument, jsonl, pictures);
     } else if (!fs::exists(argument) && argument.find_first_of("*?[") != std::string::npos) {
       append_matches(argument, pictures);
     } else {

@@ -42,15 +42,17 @@ class ListReader {
   int64_t line_ = 0;
 };
 
-/// All items of a file. Throws DataError if it cannot be read or holds none.
-std::vector<ListItem> read_list(const std::filesystem::path& file, const std::string& key);
+/// All items of a file, or of stdin for "-". `jsonl`: it is JSONL, whatever its name.
+/// Throws DataError if it cannot be read or holds none.
+std::vector<ListItem> read_list(const std::filesystem::path& file, const std::string& key, bool jsonl = false);
 
 /// The pictures that the arguments of --images stand for, in their order:
-///   a folder               its files .jpg .jpeg .png, not those of folders in it, in the order of their names
+///   a folder               its pictures at any depth (data/class_folders.h), in the order of their paths
 ///   NAME.txt, NAME.jsonl   the pictures listed in it; relative ones start in the folder of the list
+///   -                      the same from stdin; relative ones start in the working folder
 ///   with * ? [             the files that match, in the order of their names
 ///   anything else          one picture
 /// Throws DataError naming what is missing, with its line if a list names it.
-std::vector<ListItem> find_pictures(const std::vector<std::string>& arguments);
+std::vector<ListItem> find_pictures(const std::vector<std::string>& arguments, bool jsonl = false);
 
 }  // namespace longclip

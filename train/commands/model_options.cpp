@@ -13,6 +13,10 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
       .add_option("CKPT", options.checkpoint,
                   "A checkpoint of any format that `longclip inspect` reads, or a run folder (its latest)")
       ->required();
+  add_compute_options(command, options);
+}
+
+void add_compute_options(CLI::App& command, ModelOptions& options) {
   add_hint_options(command, options.hints);
   add_enum_option(command, "--precision", options.precision, "Arithmetic of the towers");
   add_enum_option(command, "--device", options.device, "auto: cuda where there is a GPU, else cpu");
@@ -29,11 +33,15 @@ void PictureOptions::apply_to(EncodeOptions& options) const {
   options.keep_going = keep_going;
 }
 
-void add_picture_options(CLI::App& command, PictureOptions& options) {
+void add_decode_options(CLI::App& command, PictureOptions& options) {
   command.add_flag("--load-truncated", options.load_truncated,
                    "Take JPEG and PNG pictures that are cut as far as they go, the rest grey or black");
   add_enum_option(command, "--exif-orientation", options.exif_orientation,
                   "apply: turn pictures upright as their EXIF or XMP data say; ignore: as CLIP's preprocessing");
+}
+
+void add_picture_options(CLI::App& command, PictureOptions& options) {
+  add_decode_options(command, options);
   command.add_flag("--keep-going", options.keep_going, "A missing or broken picture is a warning instead of the end");
 }
 

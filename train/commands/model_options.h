@@ -27,10 +27,14 @@ struct PictureOptions {
   void apply_to(EncodeOptions& options) const;
 };
 
-/// --load-truncated, --exif-orientation, --keep-going.
+/// --load-truncated, --exif-orientation.
+void add_decode_options(CLI::App& command, PictureOptions& options);
+/// Both, and --keep-going.
 void add_picture_options(CLI::App& command, PictureOptions& options);
 
-/// CKPT, --precision, --device, --batch, --workers, and those of add_hint_options().
+/// --precision, --device, --batch, --workers, and those of add_hint_options().
+void add_compute_options(CLI::App& command, ModelOptions& options);
+/// CKPT and all of them.
 void add_model_options(CLI::App& command, ModelOptions& options);
 
 /// The model on its device (with several ranks, that of this local rank); what reading it assumed goes to the log. Throws

@@ -14,6 +14,14 @@ at::ScalarType export_dtype(const std::string& name) {
   fail<InputError>("unknown export type '{}'; known are fp32, fp16, bf16", name);
 }
 
+std::string config_dtype(at::ScalarType dtype) {
+  return dtype == at::kHalf ? "float16" : dtype == at::kBFloat16 ? "bfloat16" : "float32";
+}
+
+std::string no_tokenizer_note(int64_t vocabulary_size) {
+  return "no tokenizer files: a vocabulary of " + std::to_string(vocabulary_size) + " is not CLIP's";
+}
+
 TensorMap converted(const TensorMap& tensors, at::ScalarType dtype) {
   TensorMap result;
   for (const auto& [name, tensor] : tensors) {

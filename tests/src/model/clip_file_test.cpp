@@ -193,6 +193,44 @@ TEST_CASE("ClipFile: missing, unknown, misshapen and non-finite tensors are all 
   }
 }
 
+TEST_CASE("ClipFile: the architecture alone is read without a look at the values", "[model][unit]") {
+  const test::TemporaryFolder folder;
+  ClipWeights clip = small_clip();
+  clip.tensors["logit_scale"] = at::full({}, std::nan(""));
+  write_clip(folder / "own.safetensors", clip);
+  write_safetensors(folder / "bare.safetensors", clip.tensors);
+  write_pt(folder / "bare.pt", clip.tensors);
+  for (const char* name : {"own.safetensors", "bare.safetensors", "bare.pt"}) {
+    CAPTURE(name);
+    REQUIRE(std::get<Architecture>(read_architecture(folder / name)) == kSmall);
+    REQUIRE_THROWS_WITH(read_clip(folder / name), ContainsSubstring("NaN or infinity: logit_scale"));
+  }
+  clip.tensors.erase("ln_final.bias");
+  write_pt(folder / "bare.pt", clip.tensors);
+  REQUIRE_THROWS_WITH(read_architecture(folder / "bare.pt"), ContainsSubstring("missing: ln_final.bias"));
+}
+
+TEST_CASE("ClipFile: empty tensors of enormous shapes are refused as any misshapen ones", "[model][unit]") {
+  const test::TemporaryFolder folder;
+  constexpr int64_t kHuge = int64_t{1} << 58;
+  const auto refused = [&](const TensorMap& names, const std::string& name, at::IntArrayRef shape) {
+    CAPTURE(name);
+    TensorMap tensors = names;
+    tensors[name] = at::zeros(shape);
+    write_safetensors(folder / "a.safetensors", tensors);
+    REQUIRE_THROWS_AS(read_clip(folder / "a.safetensors"), DataError);
+  };
+  const TensorMap openai = small_clip().tensors;
+  refused(openai, "visual.conv1.weight", {64, 3, 0, kHuge / 256});
+  refused(openai, "visual.positional_embedding", {kHuge, 0});
+  refused(openai, "token_embedding.weight", {0, kHuge});
+  refused(openai, "transformer.resblocks.0.mlp.c_fc.weight", {kHuge, 0});
+  TensorMap huggingface = to_huggingface_names(openai);
+  for (const char* part : {"q_proj", "k_proj", "v_proj"})
+    huggingface[fmt::format("text_model.encoder.layers.0.self_attn.{}.weight", part)] = at::zeros({kHuge, 0});
+  refused(huggingface, "logit_scale", {});
+}
+
 TEST_CASE("ClipFile: upstream's two tables are folded, and 248 rows are known as stretched from 77", "[model][unit]") {
   const test::TemporaryFolder folder;
   TensorMap tensors = small_clip().tensors;
