@@ -33,6 +33,18 @@ TEST_CASE("eval retrieval: identical pictures or captions neither win nor lose a
   }
 }
 
+TEST_CASE("eval retrieval: a cut picture ends it, unless --load-truncated takes it as far as it goes", "[e2e]") {
+  const TemporaryFolder folder;
+  write_experiment(folder.path());
+  const std::string png = read_text(folder / "0.png");
+  write_text(folder / "0.png", png.substr(0, png.size() - 30));
+  const std::string command = "eval retrieval " + stretched_model() + " --data triples:rows.jsonl --json";
+  const CommandResult refused = run_longclip(command, folder.path());
+  REQUIRE(refused.exit_code == 2);
+  REQUIRE_THAT(refused.err, ContainsSubstring("0.png"));
+  REQUIRE(parse(run_well(command + " --load-truncated", folder.path())).at("pictures") == 8);
+}
+
 TEST_CASE("eval retrieval: both kinds of captions are nested, one kind stands alone", "[e2e]") {
   const TemporaryFolder folder;
   write_experiment(folder.path());

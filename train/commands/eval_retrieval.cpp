@@ -19,6 +19,7 @@ namespace {
 struct RetrievalCommand {
   ModelOptions model;
   EvalSetOptions set;
+  DecodeOptions decode;
   std::string out, ranks_out;
   RetrievalCaptions captions = RetrievalCaptions::kLong;
   std::vector<int64_t> max_tokens;
@@ -44,6 +45,7 @@ int eval_retrieval(const RetrievalCommand& command) {
   if (!command.ranks_out.empty()) job.num_best = command.num_best;
   return eval_on_ranks(command.model, [&](const Clip& model, const EncodeOptions& encode, Communicator& comm) {
     job.encode = encode;
+    job.encode.decode = command.decode;
     const ScoresByCaptions scores = evaluate_retrieval(model, job, comm);
     if (comm.rank() == 0) report(command, scores);
   });
@@ -62,6 +64,7 @@ void add_eval_retrieval_command(CLI::App& eval, Run& run) {
       ->add_option("--max-tokens", options->max_tokens,
                    "Measure also with every caption cut to N tokens, start and end counted: 20,40,60,... gives the effective length")
       ->delimiter(',');
+  add_decode_options(*command, options->decode);
   command->add_option("--out", options->out, "Write the numbers as JSON into this file too");
   command->add_option("--ranks-out", options->ranks_out, "FILE.jsonl: of every query its rank and the best candidates");
   command->add_option("--best", options->num_best, "How many candidates --ranks-out names for each query")

@@ -116,10 +116,7 @@ void add_inspect_command(CLI::App& app, Run& run) {
   command->add_flag("--json", options->json, "Print JSON");
   command->add_option("--size", options->size, "Pictures: side of the square that the model sees [224]")
       ->check(CLI::Range(1, 16384));
-  command->add_flag("--load-truncated", options->decode.load_truncated,
-                    "Pictures: take a JPEG or PNG that is cut as far as it goes, as data.load_truncated does");
-  add_enum_option(*command, "--exif-orientation", options->decode.exif_orientation,
-                  "Pictures: turn them upright as their EXIF or XMP data say, as data.exif_orientation does");
+  add_decode_options(*command, options->decode);
   command->add_option("--order", options->order, "Experiments: [source, row] of each pair of the first N steps")
       ->check(CLI::Range(int64_t{1}, INT64_MAX));
   add_hint_options(*command, options->hints);

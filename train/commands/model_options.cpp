@@ -28,12 +28,11 @@ void add_compute_options(CLI::App& command, ModelOptions& options) {
 }
 
 void PictureOptions::apply_to(EncodeOptions& options) const {
-  options.decode.load_truncated = load_truncated;
-  options.decode.exif_orientation = exif_orientation;
+  options.decode = decode;
   options.keep_going = keep_going;
 }
 
-void add_decode_options(CLI::App& command, PictureOptions& options) {
+void add_decode_options(CLI::App& command, DecodeOptions& options) {
   command.add_flag("--load-truncated", options.load_truncated,
                    "Take JPEG and PNG pictures that are cut as far as they go, the rest grey or black");
   add_enum_option(command, "--exif-orientation", options.exif_orientation,
@@ -41,7 +40,7 @@ void add_decode_options(CLI::App& command, PictureOptions& options) {
 }
 
 void add_picture_options(CLI::App& command, PictureOptions& options) {
-  add_decode_options(command, options);
+  add_decode_options(command, options.decode);
   command.add_flag("--keep-going", options.keep_going, "A missing or broken picture is a warning instead of the end");
 }
 

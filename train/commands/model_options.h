@@ -21,14 +21,14 @@ struct ModelOptions {
 
 /// What to do with pictures that are odd or broken, as in the `data` section of a run.
 struct PictureOptions {
-  bool load_truncated = false, keep_going = false;
-  ExifOrientation exif_orientation = ExifOrientation::kIgnore;
+  DecodeOptions decode = {};
+  bool keep_going = false;
 
   void apply_to(EncodeOptions& options) const;
 };
 
 /// --load-truncated, --exif-orientation.
-void add_decode_options(CLI::App& command, PictureOptions& options);
+void add_decode_options(CLI::App& command, DecodeOptions& options);
 /// Both, and --keep-going.
 void add_picture_options(CLI::App& command, PictureOptions& options);
 

@@ -19,7 +19,7 @@ namespace {
 struct SearchCommand {
   std::string features;
   ModelOptions model;
-  PictureOptions pictures;
+  DecodeOptions decode;
   std::vector<std::string> texts, images;
   std::string list;  ///< a file of texts, or "-"
   std::string among;
@@ -81,7 +81,7 @@ class Search {
  public:
   Search(const SearchCommand& command, Candidates candidates, Clip model)
       : command_(command), candidates_(std::move(candidates)), model_(std::move(model)), options_(encode_options(command.model)) {
-    command.pictures.apply_to(options_);
+    options_.decode = command.decode;
     options_.show_progress = false;
   }
 
@@ -148,7 +148,7 @@ void add_search_command(CLI::App& app, Run& run) {
   command->add_option("--among", options->among, "images or texts of the file [images, if it holds any]")->check(CLI::IsMember({"images", "texts"}));
   command->add_option("--model", options->model.checkpoint, "The checkpoint that the features are of [the one that the file names]");
   add_compute_options(*command, options->model);
-  add_decode_options(*command, options->pictures);
+  add_decode_options(*command, options->decode);
   command->add_flag("--jsonl", options->jsonl, "The list or stdin is JSONL, whatever its name");
   command->add_flag("--json", options->json, "Print one object a query: {\"text\", \"results\": [{\"rank\", \"image\", \"row\", \"score\"}]}");
   command->footer(
