@@ -33,8 +33,8 @@ struct DecodeOptions {
 /// Damage is judged as Pillow does: a JPEG with corrupt but complete data is taken, a cut one is refused; a PNG with a
 /// wrong checksum before its pixel data is refused, a wrong checksum of the pixel data itself is not looked at.
 /// Stricter than Pillow: docs/data_formats.md, "Pictures".
-/// Memory: what the picture needs (1 to 4 bytes a pixel), and as much again in libjpeg (progressive files), libwebp
-/// (lossless files) and libtiff (tiles).
+/// Memory: what the picture needs (1 to 4 bytes a pixel), as much again in libwebp (lossless files) and libtiff (tiles), and
+/// 2 bytes for every sample in libjpeg (progressive files). Time: bounded by the pixels and the size of the file.
 Picture decode_picture(std::span<const uint8_t> file, const std::string& where, const DecodeOptions& options = {});
 
 /// True for the beginning (12 bytes are enough) of a file in a format that decode_picture() reads.

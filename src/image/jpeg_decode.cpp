@@ -16,8 +16,9 @@
 namespace longclip {
 namespace {
 
-/// Real progressive files have about ten scans. A hostile one has thousands of empty ones, each a pass over all pixels.
-constexpr int kMaxScans = 500;
+/// Real progressive files have about ten scans. A hostile one has thousands of empty ones, each a pass over all pixels. So
+/// large pictures may have fewer: a second or two of passes.
+uint64_t max_scans(uint64_t pixels) { return std::clamp<uint64_t>(uint64_t{2'000'000'000} / pixels, 50, 500); }
 
 /// The judgement that Pillow makes before libjpeg sees the file (JpegImagePlugin.py): segments up to the first scan must be
 /// whole, and every marker a known one.
@@ -77,9 +78,11 @@ void say_nothing(j_common_ptr) {}
 void ignore_warning(j_common_ptr, int) {}
 
 void limit_scans(j_common_ptr cinfo) {
-  if (reinterpret_cast<j_decompress_ptr>(cinfo)->input_scan_number <= kMaxScans) return;
+  const auto* decoder = reinterpret_cast<j_decompress_ptr>(cinfo);
+  const uint64_t limit = max_scans(uint64_t{decoder->image_width} * decoder->image_height);
+  if (static_cast<uint64_t>(decoder->input_scan_number) <= limit) return;
   auto* state = reinterpret_cast<ErrorState*>(cinfo->err);
-  std::snprintf(state->message, sizeof(state->message), "more than %d scans", kMaxScans);
+  std::snprintf(state->message, sizeof(state->message), "more than %d scans", static_cast<int>(limit));
   std::longjmp(state->jump, 1);
 }
 

@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "image/png_text.h"
 
 namespace longclip {
 namespace {
@@ -35,14 +36,15 @@ bool is_chunk_name(std::string_view name) {
 class ChunkCheck {
  public:
   ChunkCheck(std::span<const uint8_t> file, const std::string& where, bool load_truncated)
-      : file_(file), where_(where), load_truncated_(load_truncated) {}
+      : file_(file), where_(where), load_truncated_(load_truncated), text_(where, load_truncated) {}
 
   /// The bytes that are there of the file's last chunk of pixels, if it is cut (only with load_truncated); else 0.
   /// Its length stands at cut_at().
   uint32_t run() {
     for (size_t position = kSignatureBytes; true;) {
       if (const size_t left = file_.size() - position; left < 8) {
-        const bool has_length = load_truncated_ && left >= 4;  // Pillow then wants to skip the chunk, and cannot
+        // Of a whole length Pillow then wants to skip the chunk, and cannot unless it is empty, as the end chunk is.
+        const bool has_length = load_truncated_ && left >= 4 && big_endian32(file_.data() + position) > 0;
         require<DataError>(pixels_began_ && !has_length, "{}: the PNG file is truncated", where_);
         return 0;
       }
@@ -57,7 +59,8 @@ class ChunkCheck {
         cut_at_ = position;
         return static_cast<uint32_t>(rest);
       }
-      require<DataError>(length <= rest && length <= PNG_UINT_31_MAX, "{}: the PNG file is truncated", where_);
+      const size_t needed = size_t{length} + (name == "IDAT" && !load_truncated_ ? 4 : 0);  // and the checksum
+      require<DataError>(needed <= rest && length <= PNG_UINT_31_MAX, "{}: the PNG file is truncated", where_);
       if (!pixels_began_) check_sum(chunk, length, rest);
       check_content(name, {chunk + 8, length});
       position += std::min(size_t{length} + 12, file_.size() - position);
@@ -93,7 +96,9 @@ class ChunkCheck {
       require<DataError>(name != kind || data.size() >= bytes, "{}: broken PNG file: chunk {} of {} bytes", where_, name,
                          data.size());
     }
+    text_.see(name, data);
     if (name == "IHDR" && !pixels_began_) header_ = data;
+    if (name == "tRNS") check_transparency(data.size());
     if (name == "acTL" && !pixels_began_) {
       const uint32_t count = big_endian32(data.data());
       num_frames_ = num_frames_ == 0 && count <= 0x80000000U ? count : 0;
@@ -108,9 +113,17 @@ class ChunkCheck {
     require<DataError>(is_whole, "{}: broken PNG file: the first frame of its animation is not the whole picture", where_);
   }
 
+  /// One transparent colour, of grey or of RGB.
+  void check_transparency(size_t bytes) const {
+    const int color = header_.size() > 9 ? header_[9] : PNG_COLOR_TYPE_PALETTE;
+    const size_t wanted = color == PNG_COLOR_TYPE_GRAY ? 2 : color == PNG_COLOR_TYPE_RGB ? 6 : 0;
+    require<DataError>(bytes >= wanted || load_truncated_, "{}: broken PNG file: chunk tRNS of {} bytes", where_, bytes);
+  }
+
   std::span<const uint8_t> file_;
   const std::string& where_;
   bool load_truncated_;
+  PngTextCheck text_;
   bool pixels_began_ = false;
   uint32_t num_frames_ = 0;
   uint32_t next_frame_ = 0;  ///< the number that the next piece of the animation must have
@@ -147,13 +160,18 @@ class PngDecoder {
   const char* message() const { return message_; }
 
  private:
+  /// Why libpng was left by longjmp.
+  enum Reason { kError = 1, kAllRows = 2 };
+
   static void leave_with_error(png_structp png, png_const_charp message);
   static void ignore_warning(png_structp, png_const_charp) {}
   static void read_bytes(png_structp png, png_bytep out, size_t count);
   void choose_mode();
+  bool has_all_rows() const;
 
   std::span<const uint8_t> file_;
   size_t position_ = 0;
+  bool is_reading_rows_ = false;
   png_structp png_ = nullptr;
   png_infop info_ = nullptr;
   PictureMode mode_ = PictureMode::kRgb;
@@ -164,14 +182,22 @@ class PngDecoder {
 void PngDecoder::leave_with_error(png_structp png, png_const_charp message) {
   auto* decoder = static_cast<PngDecoder*>(png_get_error_ptr(png));
   std::snprintf(decoder->message_, sizeof(decoder->message_), "%s", message);
-  png_longjmp(png, 1);
+  png_longjmp(png, kError);
 }
 
 void PngDecoder::read_bytes(png_structp png, png_bytep out, size_t count) {
   auto* decoder = static_cast<PngDecoder*>(png_get_io_ptr(png));
+  // Behind the last row libpng would inflate all that is left, which may be gigabytes. Pillow does not look at it either.
+  if (decoder->has_all_rows()) png_longjmp(png, kAllRows);
   if (count > decoder->file_.size() - decoder->position_) png_error(png, "the file is truncated");
   std::memcpy(out, decoder->file_.data() + decoder->position_, count);
   decoder->position_ += count;
+}
+
+bool PngDecoder::has_all_rows() const {
+  const bool interlaced = png_get_interlace_type(png_, info_) != PNG_INTERLACE_NONE;
+  return is_reading_rows_ && (interlaced ? png_get_current_pass_number(png_) >= PNG_INTERLACE_ADAM7_PASSES
+                                         : png_get_current_row_number(png_) >= height());
 }
 
 /// Asks libpng for the pixels of Pillow's mode: table _MODES of PngImagePlugin.py.
@@ -213,7 +239,12 @@ bool PngDecoder::read_header() {
 }
 
 bool PngDecoder::read_pixels(uint8_t* pixels) {
-  if (setjmp(png_jmpbuf(png_)) != 0) return false;
+  switch (setjmp(png_jmpbuf(png_))) {
+    case 0: break;
+    case kAllRows: return true;
+    default: return false;
+  }
+  is_reading_rows_ = true;
   const size_t stride = row_bytes();
   const uint32_t rows = height();
   for (int pass = 0; pass < num_passes_; ++pass) {

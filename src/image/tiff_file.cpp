@@ -4,7 +4,6 @@
 #include "image/tiff_file.h"
 
 #include <tiffio.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <cstdarg>
@@ -12,6 +11,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "image/inflate.h"
 
 namespace longclip {
 
@@ -20,26 +20,22 @@ namespace {
 /// Largest strip or tile, and largest piece of memory that libtiff may take at once.
 constexpr tmsize_t kMaxAllocation = 256 << 20;
 
+/// All tiles together may have this many times the bytes of the picture, and kMaxAllocation more.
+constexpr uint64_t kMaxWaste = 16;
+
+/// Packed bytes that strips or tiles may read more than once, besides what so many pixels may need: a second of work.
+constexpr uint64_t kMaxShared = 1 << 30;
+
 constexpr uint64_t kOldJpeg = 6;
 constexpr uint64_t kJpeg = 7;
 constexpr uint64_t kDeflate = 8;
 constexpr uint64_t kOldDeflate = 32946;
 
-/// A whole zlib stream with a right checksum. What libtiff makes of another one depends on how it was built.
-bool is_sound_deflate(std::span<const uint8_t> data) {
-  z_stream stream{};
-  if (inflateInit(&stream) != Z_OK) return false;
-  std::vector<uint8_t> out(1 << 16);
-  stream.next_in = const_cast<uint8_t*>(data.data());
-  stream.avail_in = static_cast<uInt>(std::min<size_t>(data.size(), UINT32_MAX));
-  int result = Z_OK;
-  while (result == Z_OK) {
-    stream.next_out = out.data();
-    stream.avail_out = static_cast<uInt>(out.size());
-    result = inflate(&stream, Z_NO_FLUSH);
-  }
-  inflateEnd(&stream);
-  return result == Z_STREAM_END;
+/// A zlib stream that gives more bytes than wanted, or a whole one with a right checksum. What libtiff makes of another one
+/// depends on how it was built. Nothing is inflated beyond what the picture needs.
+bool is_sound_deflate(std::span<const uint8_t> data, uint64_t wanted_bytes) {
+  const InflateOutcome found = inflate_up_to(data, wanted_bytes + 1);
+  return found.ended || found.bytes > wanted_bytes;
 }
 
 }  // namespace
@@ -137,14 +133,29 @@ void TiffFile::check_blocks(const TiffTags& tags, const TiffLayout& layout) cons
   const auto offsets = tags.values.find(tiled ? kTiffTileOffsets : kTiffStripOffsets);
   const bool complete = offsets != tags.values.end() && offsets->second.size() == count;
   require<DataError>(complete, "{}: broken TIFF file: it needs {} {}", where_, count, tiled ? "tiles" : "strips");
+  const tmsize_t block_bytes = tiled ? TIFFTileSize(tiff_) : TIFFStripSize(tiff_);
+  if (block_bytes <= 0 || block_bytes > kMaxAllocation) fail_broken();
+  check_work(layout, count, static_cast<uint64_t>(block_bytes));
   if (layout.compression != kDeflate && layout.compression != kOldDeflate) return;
   for (uint32_t i = 0; i < count; ++i) {
     const uint64_t offset = TIFFGetStrileOffset(tiff_, i);
     const uint64_t size = TIFFGetStrileByteCount(tiff_, i);
     const bool inside = offset <= file_.size() && size <= file_.size() - offset;
-    if (!inside || !is_sound_deflate(file_.subspan(offset, size)))
+    if (!inside || !is_sound_deflate(file_.subspan(offset, size), static_cast<uint64_t>(block_bytes)))
       fail<DataError>("{}: broken TIFF file: {} {} is damaged", where_, tiled ? "tile" : "strip", i);
   }
+}
+
+/// Strips and tiles may lie on the same bytes of the file, and usual ones do where they are equal. A hostile file of a few
+/// kilobytes could so keep libtiff busy for minutes.
+void TiffFile::check_work(const TiffLayout& layout, uint32_t count, uint64_t block_bytes) const {
+  const uint64_t picture_bytes = layout.width * layout.height * layout.samples * layout.bits / 8;
+  require<DataError>(count <= (uint64_t{kMaxAllocation} + kMaxWaste * picture_bytes) / block_bytes,
+                     "{}: broken TIFF file: its tiles are much larger than the picture", where_);
+  uint64_t packed_bytes = 0;
+  for (uint32_t i = 0; i < count; ++i) packed_bytes += std::min<uint64_t>(TIFFGetStrileByteCount(tiff_, i), file_.size());
+  require<DataError>(packed_bytes <= kMaxShared + file_.size() + kMaxWaste * count * block_bytes,
+                     "{}: broken TIFF file: its strips or tiles share too many bytes", where_);
 }
 
 void TiffFile::check_row_bytes(const TiffLayout& layout, int64_t found, uint64_t pixels) const {

@@ -25,6 +25,7 @@ class TiffFile {
 
  private:
   void check_blocks(const TiffTags& tags, const TiffLayout& layout) const;
+  void check_work(const TiffLayout& layout, uint32_t count, uint64_t block_bytes) const;
   void check_subsampling(const TiffTags& tags, const TiffLayout& layout) const;
   void read_rgba(Picture& picture);
   void read_strips(const TiffLayout& layout, bool swapped, Picture& picture);

@@ -2,6 +2,7 @@
 #include "image/decode.h"
 
 #include <bit>
+#include <chrono>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -119,6 +120,37 @@ TEST_CASE("decode_picture: a wrong checksum counts before the pixels of a PNG an
   std::string pixels = grey_png();
   pixels[pixels.size() - 13] = static_cast<char>(pixels[pixels.size() - 13] + 1);
   REQUIRE(decoded(pixels, PictureMode::kGrey) == std::vector<int>{1, 2, 3, 4});
+}
+
+TEST_CASE("decode_picture: what a PNG's stream holds behind its last row is not inflated", "[image][unit]") {
+  const std::string endless = test::deflated_zeros(3000);
+  for (const bool interlaced : {false, true}) {
+    for (const uint32_t side : {1U, 2U, 5U, 8U}) {
+      const std::string file = test::png_of_stream({.width = side, .height = side, .interlaced = interlaced}, endless);
+      const auto start = std::chrono::steady_clock::now();
+      REQUIRE(decoded(file, PictureMode::kGrey) == std::vector<int>(side * side, 0));
+      REQUIRE(std::chrono::steady_clock::now() - start < std::chrono::seconds(3));  // 20 ms; ten seconds if all is inflated
+    }
+  }
+}
+
+TEST_CASE("decode_picture: every row of an interlaced PNG is there although its stream does not end", "[image][unit]") {
+  // 3 x 3: passes 1 (one pixel), 4 (1), 5 (2), 6 (2) and 7 (3), each row with its filter byte.
+  const std::string passes("\0\1\0\2\0\3\4\0\5\0\6\0\7\10\11", 15);
+  const std::string stream = test::deflate_all(passes + std::string(100, 'x'));
+  const std::string file =
+      test::png_of_stream({.width = 3, .height = 3, .interlaced = true}, stream.substr(0, stream.size() - 4));
+  REQUIRE(decoded(file, PictureMode::kGrey) == std::vector<int>{1, 5, 2, 7, 8, 9, 3, 6, 4});
+}
+
+TEST_CASE("decode_picture: a PNG with a cut transparent colour is refused", "[image][unit]") {
+  const auto with = [](int color, const std::string& data) {
+    return encode_png({1, 1, 8, color}, color == 2 ? "\x01\x02\x03" : "\x01", test::png_chunk("tRNS", data));
+  };
+  REQUIRE_THROWS_WITH(decode_picture(as_bytes(with(0, "a")), "p"), ContainsSubstring("chunk tRNS of 1 bytes"));
+  REQUIRE_THROWS_WITH(decode_picture(as_bytes(with(2, "aaaaa")), "p"), ContainsSubstring("chunk tRNS of 5 bytes"));
+  REQUIRE(decodes(as_bytes(with(0, "aa"))));
+  REQUIRE(decodes(as_bytes(with(2, "aaaaaa"))));
 }
 
 TEST_CASE("decode_picture: a cut JPEG is refused instead of being filled with grey", "[image][unit]") {

@@ -20,6 +20,8 @@ std::string big_endian32(uint64_t value) {
           static_cast<char>(value)};
 }
 
+}  // namespace
+
 std::string deflate_all(const std::string& data) {
   uLongf size = compressBound(data.size());
   std::string out(size, '\0');
@@ -30,7 +32,23 @@ std::string deflate_all(const std::string& data) {
   return out;
 }
 
-}  // namespace
+std::string deflated_zeros(int megabytes) {
+  const std::string zeros(1 << 20, '\0');
+  std::string piece(1 << 14, '\0');
+  z_stream stream{};
+  require<std::runtime_error>(deflateInit(&stream, 9) == Z_OK, "zlib could not be started");
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(zeros.data()));
+  stream.avail_in = static_cast<uInt>(zeros.size());
+  stream.next_out = reinterpret_cast<Bytef*>(piece.data());
+  stream.avail_out = static_cast<uInt>(piece.size());
+  const int result = deflate(&stream, Z_FULL_FLUSH);  // what follows does not look back
+  require<std::runtime_error>(result == Z_OK && stream.avail_in == 0, "zlib: {}", result);
+  piece.resize(piece.size() - stream.avail_out);
+  deflateEnd(&stream);
+  std::string out = piece.substr(0, 2);  // zlib's header
+  for (int i = 0; i < megabytes; ++i) out += piece.substr(2);
+  return out;
+}
 
 std::string png_chunk(const std::string& name, const std::string& data) {
   const std::string body = name + data;
@@ -38,15 +56,20 @@ std::string png_chunk(const std::string& name, const std::string& data) {
   return big_endian32(data.size()) + body + big_endian32(checksum);
 }
 
-std::string encode_png(const PngLayout& layout, const std::string& rows, const std::string& before_pixels) {
+std::string png_of_stream(const PngLayout& layout, const std::string& stream, const std::string& before_pixels,
+                          const std::string& behind_pixels) {
   const std::string header = big_endian32(layout.width) + big_endian32(layout.height) +
                              static_cast<char>(layout.depth) + static_cast<char>(layout.color_type) +
-                             std::string(3, '\0');
+                             std::string(2, '\0') + static_cast<char>(layout.interlaced ? 1 : 0);
+  return "\x89PNG\r\n\x1A\n" + png_chunk("IHDR", header) + before_pixels + png_chunk("IDAT", stream) + behind_pixels +
+         png_chunk("IEND", "");
+}
+
+std::string encode_png(const PngLayout& layout, const std::string& rows, const std::string& before_pixels) {
   const size_t row_bytes = rows.size() / layout.height;
   std::string filtered;
   for (uint32_t y = 0; y < layout.height; ++y) filtered += '\0' + rows.substr(y * row_bytes, row_bytes);
-  return "\x89PNG\r\n\x1A\n" + png_chunk("IHDR", header) + before_pixels + png_chunk("IDAT", deflate_all(filtered)) +
-         png_chunk("IEND", "");
+  return png_of_stream(layout, deflate_all(filtered), before_pixels);
 }
 
 std::string encode_jpeg(int width, int height, int channels, const std::vector<uint8_t>& bytes, bool progressive) {
