@@ -7,8 +7,8 @@
 namespace longclip {
 
 struct InflateOutcome {
-  uint64_t bytes = 0;      ///< that came out, at most the limit
-  bool ended = false;      ///< the stream is whole, with a right checksum
+  uint64_t bytes = 0;  ///< that came out, at most the limit
+  bool ended = false;  ///< the stream is whole, with a right checksum
   bool input_left = false;
 };
 

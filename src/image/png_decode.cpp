@@ -147,8 +147,10 @@ class PngDecoder {
   PngDecoder(const PngDecoder&) = delete;
   PngDecoder& operator=(const PngDecoder&) = delete;
 
-  /// False: broken, see message(). Afterwards the rows will come as `mode()` wants them.
+  /// False: broken, see message(). Takes no memory for the pixels yet.
   bool read_header();
+  /// REQUIRES: read_header(). Afterwards the rows will come as `mode()` wants them. Takes memory for two rows.
+  bool prepare_rows();
   /// `pixels`: height rows of row_bytes().
   bool read_pixels(uint8_t* pixels);
 
@@ -232,6 +234,11 @@ bool PngDecoder::read_header() {
   png_set_option(png_, PNG_MAXIMUM_INFLATE_WINDOW, PNG_OPTION_ON);  // as Pillow: old encoders declare it too small
   png_set_user_limits(png_, PNG_UINT_31_MAX, PNG_UINT_31_MAX);      // the limit of pixels is decode_png()'s
   png_read_info(png_, info_);
+  return true;
+}
+
+bool PngDecoder::prepare_rows() {
+  if (setjmp(png_jmpbuf(png_)) != 0) return false;
   choose_mode();
   num_passes_ = png_set_interlace_handling(png_);
   png_read_update_info(png_, info_);
@@ -278,6 +285,7 @@ Picture decode_png(std::span<const uint8_t> file, const std::string& where, cons
   PngDecoder decoder(file);
   require<DataError>(decoder.read_header(), "{}: broken PNG file: {}", where, decoder.message());
   require_allowed_size(decoder.width(), decoder.height(), where, options);
+  require<DataError>(decoder.prepare_rows(), "{}: broken PNG file: {}", where, decoder.message());
   Picture picture = blank_picture("PNG", decoder.mode(), decoder.width(), decoder.height());
   require<DataError>(decoder.row_bytes() * decoder.height() == picture.bytes.size(),
                      "{}: a PNG file of an unknown layout", where);

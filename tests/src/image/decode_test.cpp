@@ -1,6 +1,8 @@
 // tests/src/image/decode_test.cpp -- image/decode.h on files made in memory.
 #include "image/decode.h"
 
+#include <sys/resource.h>
+
 #include <bit>
 #include <chrono>
 
@@ -32,6 +34,13 @@ bool decodes(std::span<const uint8_t> file) {
   } catch (const DataError&) {
     return false;
   }
+}
+
+/// The most memory that this process had so far.
+int64_t peak_kilobytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss;
 }
 
 std::string grey_png() { return encode_png({.width = 2, .height = 2}, "\x01\x02\x03\x04"); }
@@ -98,8 +107,10 @@ TEST_CASE("decode_picture: other formats are refused by name", "[image][unit]") 
 }
 
 TEST_CASE("decode_picture: the header decides about too many pixels, before memory is taken", "[image][unit]") {
+  const int64_t memory_before = peak_kilobytes();
   REQUIRE_THROWS_WITH(decode_picture(as_bytes(encode_png({.width = 2'000'000'000, .height = 1}, "\x01")), "p"),
                       ContainsSubstring("2000000000 x 1 pixels"));
+  REQUIRE(peak_kilobytes() - memory_before < 100'000);  // libpng's two rows are four gigabytes
   const std::string jpeg = test::encode_jpeg(20, 10, 1, std::vector<uint8_t>(200, 9));
   REQUIRE_THROWS_WITH(decode_picture(as_bytes(jpeg), "p", {.max_pixels = 199}), ContainsSubstring("limit of 199"));
   REQUIRE(decode_picture(as_bytes(jpeg), "p", {.max_pixels = 200}).width == 20);
@@ -125,7 +136,7 @@ TEST_CASE("decode_picture: a wrong checksum counts before the pixels of a PNG an
 TEST_CASE("decode_picture: what a PNG's stream holds behind its last row is not inflated", "[image][unit]") {
   const std::string endless = test::deflated_zeros(3000);
   for (const bool interlaced : {false, true}) {
-    for (const uint32_t side : {1U, 2U, 5U, 8U}) {
+    for (const uint32_t side : {1U, 8U}) {
       const std::string file = test::png_of_stream({.width = side, .height = side, .interlaced = interlaced}, endless);
       const auto start = std::chrono::steady_clock::now();
       REQUIRE(decoded(file, PictureMode::kGrey) == std::vector<int>(side * side, 0));
