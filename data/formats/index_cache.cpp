@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -84,6 +83,7 @@ std::string build_index(const fs::path& file, std::string_view bytes, const RowF
   } catch (const DataError& error) {
     fail<DataError>("{}: {}", file.string(), error.what());
   }
+  for (const std::string& warning : builder.warnings()) log_warning("{}: {}", file.string(), warning);
   if (is_large) log_info("{}: indexed in {:.1f} s", file.string(), monotonic_seconds() - start);
   return builder.finish(key);
 }
@@ -163,16 +163,10 @@ fs::path default_cache_dir() {
   return home != nullptr && *home != '\0' ? fs::path(home) / ".cache" / "longclip" : fs::path();
 }
 
-FileIdentity identity_of(const fs::path& file) {
-  struct stat status {};
-  require<DataError>(::stat(file.c_str(), &status) == 0, "{}: cannot be read: {}", file.string(), std::strerror(errno));
-  return {static_cast<uint64_t>(status.st_size),
-          static_cast<int64_t>(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec, status.st_ino};
-}
-
-SampleIndex open_index(const fs::path& file, std::string_view bytes, const RowFormat& format,
+SampleIndex open_index(const fs::path& file, const MappedFile& mapped, const RowFormat& format,
                        const fs::path& cache_dir) {
-  const IndexKey key{fs::absolute(file).string() + "\n" + format.parameters(), identity_of(file)};
+  const std::string_view bytes = mapped.text();
+  const IndexKey key{fs::absolute(file).string() + "\n" + format.parameters(), mapped.identity()};
   const fs::path path = cache_dir / "index" / (name_for(key.text) + ".idx");
   std::string why;
   if (cache_dir.empty()) return {build_index(file, bytes, format, key), key, bytes.size()};

@@ -37,8 +37,7 @@ struct CountingTriples : Triples {
 struct Opened {
   explicit Opened(const std::string& text) : file("rows.jsonl", text), cache(file.folder() / "cache") {}
   int64_t rows() const {
-    const std::string text = test::read_text(file.path());
-    return open_index(file.path(), text, format, cache).rows();
+    return open_index(file.path(), MappedFile(file.path()), format, cache).rows();
   }
   std::vector<fs::path> files(const std::string& ending) const {
     std::vector<fs::path> found;
@@ -73,6 +72,15 @@ TEST_CASE("open_index: the file is read once, and again when it has changed", "[
   REQUIRE(opened.rows() == 1);
   REQUIRE(opened.format.passes == 3);
   REQUIRE(opened.files(".idx").size() == 1);
+}
+
+TEST_CASE("open_index: the index is kept for the file that was mapped, not for one that took its name since", "[formats][unit]") {
+  const Opened opened(kLine);
+  const MappedFile mapped(opened.file.path());
+  write_file_atomically(opened.file.path(), "{}\n" + kLine);
+  REQUIRE(open_index(opened.file.path(), mapped, opened.format, opened.cache).rows() == 1);
+  REQUIRE(opened.rows() == 2);
+  REQUIRE(opened.format.passes == 2);
 }
 
 TEST_CASE("open_index: a damaged index is made again", "[formats][unit]") {
