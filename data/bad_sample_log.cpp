@@ -38,7 +38,7 @@ BadSampleLog::BadSampleLog(Options options) : options_(std::move(options)) {
   for (size_t end; count() < options_.lines_to_keep && (end = text.find('\n', at)) != std::string::npos; at = end + 1) {
     const std::string where = fmt::format("{}:{}", options_.file.string(), count() + 1);
     const BadRow row = parse_bad_row(text.substr(at, end - at), where);
-    if (known_.emplace(row.source, row.line).second) kept += line_of(row);
+    if (known_.emplace(row.source, row.line).second) kept += text.substr(at, end + 1 - at);
   }
   if (kept != text) write_file_atomically(options_.file, kept);
 }

@@ -1,6 +1,6 @@
 #pragma once
 // data/bad_sample_log.h -- the distinct rows that could not be used: counted, limited, listed in bad_samples.jsonl.
-// One JSON object a line: {"source", "line", "image", "reason"}, in the order in which the steps met them.
+// One JSON object a line: {"source", "line", "image", "kind", "reason"}, in the order in which the steps met them.
 
 #include <filesystem>
 #include <optional>

@@ -98,8 +98,10 @@ Sample PairDataset::load_row(const RowId& id, int64_t epoch, SampleOrigin* origi
   std::string encoded = crop ? "" : source.read_picture(row);
   Sample sample;
   sample.id = id;
+  BadKind kind = BadKind::kCaption;  // of what fails now
   try {
     read_captions(row, id, epoch, sample);
+    kind = BadKind::kBroken;
     if (!crop) {
       crop = make_crop(encoded, crop_settings());
       if (!identity.empty()) cache->store(slot, identity, *crop);
@@ -107,7 +109,7 @@ Sample PairDataset::load_row(const RowId& id, int64_t epoch, SampleOrigin* origi
     sample.picture = std::move(crop->picture);
     sample.pixels_SS3 = std::move(crop->pixels_SS3);
   } catch (const DataError& error) {
-    throw BadRowError({row.source, row.line, row.image, error.what()});
+    throw BadRowError({row.source, row.line, row.image, error.what(), kind});
   }
   if (origin != nullptr) *origin = {std::move(row), std::move(encoded)};
   return sample;

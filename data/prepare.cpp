@@ -6,7 +6,6 @@
 
 #include "base/digest.h"
 #include "base/error.h"
-#include "base/log.h"
 #include "base/progress.h"
 #include "base/signals.h"
 #include "data/ordered_workers.h"
@@ -113,6 +112,7 @@ std::vector<int64_t> read_all(const PairDataset& dataset, int64_t workers, Prepa
       const RowId& id = ids[static_cast<size_t>(i)];
       if (facts.bad) {
         report.bad.push_back(*facts.bad);
+        ++report.bad_kinds[facts.bad->kind];
         ++bad_rows[static_cast<size_t>(id.source)];
         continue;
       }
@@ -126,18 +126,17 @@ std::vector<int64_t> read_all(const PairDataset& dataset, int64_t workers, Prepa
   return bad_rows;
 }
 
-/// Steps of the rows that turned out to be good, by the weights of the sources; 0 with a warning where there is none.
-int64_t count_steps(const DataConfig& config, const PairDataset& dataset, const std::vector<int64_t>& bad_rows) {
+/// Steps of the rows that turned out to be good, by the weights of the sources.
+void count_steps(const DataConfig& config, const PairDataset& dataset, const std::vector<int64_t>& bad_rows, PrepareReport& report) {
   std::vector<SourceSize> sizes;
   for (size_t i = 0; i < bad_rows.size(); ++i) {
     sizes.push_back({dataset.sources()[i]->rows(), bad_rows[i], config.train[i].weight});
   }
   try {
     const OrderOptions options{.pairs_per_step = config.pairs_per_step, .drop_last = config.drop_last};
-    return EpochOrder(std::move(sizes), options).steps_per_epoch();
+    report.steps_per_epoch = EpochOrder(std::move(sizes), options).steps_per_epoch();
   } catch (const InputError& error) {
-    log_warning("{}", error.what());
-    return 0;
+    report.no_step = error.what();
   }
 }
 
@@ -156,7 +155,7 @@ PrepareReport prepare_data(const DataConfig& config, const PrepareOptions& optio
   report.image_size = options.image_size;
   report.pairs_per_step = config.pairs_per_step;
   const std::vector<int64_t> bad_rows = read_all(dataset, options.workers, report);
-  if (report.good() > 0) report.steps_per_epoch = count_steps(config, dataset, bad_rows);
+  if (report.good() > 0) count_steps(config, dataset, bad_rows, report);
   return report;
 }
 

@@ -22,6 +22,7 @@ struct Repetitions {
 struct PrepareReport {
   int64_t rows = 0;
   std::vector<BadRow> bad;          ///< in the order of the rows
+  std::map<BadKind, int64_t> bad_kinds;
   int64_t context = 0;              ///< ids that fit
   Distribution long_ids, short_ids;
   int64_t without_short = 0;        ///< good rows that give no short caption
@@ -35,6 +36,7 @@ struct PrepareReport {
   Repetitions long_captions;        ///< the same first long caption
   int64_t pairs_per_step = 0;
   int64_t steps_per_epoch = 0;      ///< 0: the rows do not fill one step
+  std::string no_step;              ///< why, and the fix; empty where there are steps or no rows
 
   int64_t good() const { return rows - static_cast<int64_t>(bad.size()); }
   int64_t truncated_long() const { return long_ids.above(context); }
@@ -51,7 +53,8 @@ struct PrepareOptions {
 /// Reads everything once, with a progress bar. Throws what opening a source throws, and Stopped after a signal.
 PrepareReport prepare_data(const DataConfig& config, const PrepareOptions& options);
 
-/// Keys: rows good bad truncated_long truncated_short, bad_samples (source line image reason), long_tokens, short_tokens,
+/// Keys: rows good bad, bad_kinds (row caption missing broken), truncated_long truncated_short, bad_samples (source line image
+/// kind reason), long_tokens, short_tokens,
 /// without_short, special_tokens, images, duplicates, pairs_per_step, steps_per_epoch.
 Json to_json(const PrepareReport& report);
 /// The same for people; of the bad rows only the first.

@@ -63,8 +63,15 @@ std::string repetition_lines(const std::string& what, const Repetitions& repetit
   return text;
 }
 
+int64_t count_of(const PrepareReport& report, BadKind kind) {
+  const auto found = report.bad_kinds.find(kind);
+  return found == report.bad_kinds.end() ? 0 : found->second;
+}
+
 std::string bad_lines(const PrepareReport& report) {
-  std::string text;
+  if (report.bad.empty()) return "";
+  std::string text = fmt::format("pictures missing {}, pictures broken {}, captions bad {}, rows malformed {}\n", count_of(report, BadKind::kMissing),
+                                 count_of(report, BadKind::kBroken), count_of(report, BadKind::kCaption), count_of(report, BadKind::kRow));
   const size_t shown = std::min(kShownBadRows, report.bad.size());
   for (size_t i = 0; i < shown; ++i) {
     const BadRow& row = report.bad[i];
@@ -81,6 +88,7 @@ Json to_json(const PrepareReport& report) {
   Json json = {{"rows", report.rows},
                {"good", report.good()},
                {"bad", report.bad.size()},
+               {"bad_kinds", Json::object()},
                {"truncated_long", report.truncated_long()},
                {"truncated_short", report.truncated_short()},
                {"context", report.context},
@@ -100,6 +108,7 @@ Json to_json(const PrepareReport& report) {
                {"pairs_per_step", report.pairs_per_step},
                {"steps_per_epoch", report.steps_per_epoch},
                {"bad_samples", Json::array()}};
+  for (const auto& [kind, name] : EnumNames<BadKind>::kNames) json["bad_kinds"][name] = count_of(report, kind);
   for (const BadRow& row : report.bad) json["bad_samples"].push_back(to_json(row));
   return json;
 }

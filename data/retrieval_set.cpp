@@ -18,7 +18,7 @@ void append_row(const std::shared_ptr<const PairSource>& source, int64_t index, 
                 RetrievalSet& set) {
   const PairRow row = source->row(index);
   const std::span<const std::string> captions = kind == CaptionKind::kLong ? row.long_captions : row.short_captions;
-  if (captions.empty()) throw BadRowError({row.source, row.line, row.image, "no short caption"});
+  if (captions.empty()) throw BadRowError({row.source, row.line, row.image, "no short caption", BadKind::kCaption});
   const auto picture = static_cast<int64_t>(set.pictures.size());
   set.pictures.emplace_back(source->picture_file(row).string(), source, index);
   for (const std::string& caption : captions.first(std::min(captions.size(), most_captions))) {

@@ -89,16 +89,16 @@ RunConfig load_run_config(const std::filesystem::path& file, const std::vector<s
   return read_run_config(load_tree(file, overrides));
 }
 
-RunConfig load_data_config(const std::filesystem::path& file, const std::vector<std::string>& overrides) {
+DataExperiment load_data_config(const std::filesystem::path& file, const std::vector<std::string>& overrides) {
   ConfigNode root = load_tree(file, overrides);
   const bool has_name = holds(root, "run", "name"), has_model = holds(root, "model", "init");
   const int order = static_cast<int>(overrides.size());
   if (!has_name) apply_override(root, "run.name=none", order + 1);
   if (!has_model) apply_override(root, "model.init=none", order + 2);
-  RunConfig config = read_run_config(root);
-  if (!has_name) config.run.name.clear();
-  if (!has_model) config.model.init.clear();
-  return config;
+  DataExperiment experiment{read_run_config(root), holds(root, "data", "pairs_per_step")};
+  if (!has_name) experiment.config.run.name.clear();
+  if (!has_model) experiment.config.model.init.clear();
+  return experiment;
 }
 
 RunConfig parse_run_config(const std::string& yaml, const std::string& name) {

@@ -91,9 +91,15 @@ struct ConfigDifference {
 /// those in the file to its folder. All paths come out absolute; every source has its cache_dir. Throws ConfigError "FILE:LINE:COLUMN: KEY: reason".
 RunConfig load_run_config(const std::filesystem::path& file, const std::vector<std::string>& overrides = {});
 
-/// The same for work that needs the `data` section alone: `run.name` and `model.init` may be missing, and stay empty then.
-/// What is given of the other sections is checked all the same.
-RunConfig load_data_config(const std::filesystem::path& file, const std::vector<std::string>& overrides = {});
+/// An experiment of which only the `data` section has to be there.
+struct DataExperiment {
+  RunConfig config;  ///< run.name and model.init are empty where they are missing
+  bool gives_pairs_per_step =
+      false;  ///< false: data.pairs_per_step is the default, which the user may not have thought of
+};
+
+/// The same for work that needs the `data` section alone. What is given of the other sections is checked all the same.
+DataExperiment load_data_config(const std::filesystem::path& file, const std::vector<std::string>& overrides = {});
 
 /// Reads an effective config from memory, as a checkpoint carries it; `name` stands in messages.
 RunConfig parse_run_config(const std::string& yaml, const std::string& name);

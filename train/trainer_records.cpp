@@ -22,11 +22,11 @@ const std::string kRankZeroFailed = "rank 0 could not write a file of the run; i
 std::vector<BadRow> gather_bad_rows(const std::vector<BadRow>& mine, Communicator& comm) {
   if (comm.world_size() == 1) return mine;
   Json json = Json::array();
-  for (const BadRow& row : mine) json.push_back({row.source, row.line, row.image, row.reason});
+  for (const BadRow& row : mine) json.push_back({row.source, row.line, row.image, row.reason, static_cast<int>(row.kind)});
   std::vector<BadRow> all;
   for (const std::string& text : comm.all_gather_text(json.empty() ? "" : to_json_line(json))) {
     if (text.empty()) continue;
-    for (const Json& row : Json::parse(text)) all.push_back({row[0], row[1], row[2], row[3]});
+    for (const Json& row : Json::parse(text)) all.push_back({row[0], row[1], row[2], row[3], static_cast<BadKind>(row[4].get<int>())});
   }
   return all;
 }

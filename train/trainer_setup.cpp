@@ -11,9 +11,9 @@
 #include "base/version.h"
 #include "data/data_fingerprint.h"
 #include "model/clip_file.h"
+#include "train/evaluation_sets.h"
 #include "train/shared_checkpoint.h"
 #include "train/trainer.h"
-#include "train/zero_shot_evaluation.h"
 
 #ifdef LONGCLIP_WITH_CUDA
 #include <c10/cuda/CUDAFunctions.h>
@@ -103,7 +103,7 @@ Trainer::Trainer(RunConfig config, const std::optional<Checkpoint>& checkpoint, 
                      .crop_cache = config_.data.crop_cache == CropCaching::kOn}) {
   dataset_ = std::make_unique<PairDataset>(config_.data, dataset_options(config_, model_.architecture()));
   dataset_->order().pairs_per_rank(comm_.world_size());  // refuses ranks that do not divide a step before any file is written
-  for (const ZeroShotConfig& set : config_.eval.zeroshot) load_zero_shot_set(set);  // a mistake in it is said now, not hours later
+  open_evaluation_sets(config_.eval);  // a mistake in them is said now, not hours later
   optimizer_ = build_optimizer(model_, config_.optim);
   restore(checkpoint);
   reducer_ = std::make_unique<GradReducer>(tensors_of(model_), comm_, /*find_unused=*/false);

@@ -49,15 +49,14 @@ std::unique_ptr<RowFormat> build_format(const SourceConfig& config) {
 SourcePart open_part(const fs::path& file, RowFormat& format, const SourceConfig& config) {
   const fs::path plain = plain_file_of(file, config.cache_dir);
   auto mapped = std::make_unique<MappedFile>(plain);
-  const std::string_view bytes = text_of(*mapped);
   try {
-    format.open(bytes);
+    format.open(mapped->text());
   } catch (const DataError& error) {
     fail<DataError>("{}: {}", file.string(), error.what());
   }
-  SampleIndex index = open_index(plain, bytes, format, config.cache_dir);
+  SampleIndex index = open_index(plain, *mapped, format, config.cache_dir);
   mapped->release_pages();  // the pass over the file touched all of it
-  return {file.string(), std::move(mapped), std::move(index), identity_of(plain)};
+  return {file.string(), std::move(mapped), std::move(index)};
 }
 
 void refuse_compressed_shard(const fs::path& shard) {

@@ -4,7 +4,6 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "base/log.h"
 #include "data/formats/json_cursor.h"
 #include "data/formats/row_text.h"
 
@@ -82,9 +81,9 @@ void Coco::scan(std::string_view file, RowSink& rows) const {
     ++line;
     const auto found = tables.captions.find(entry.id);
     if (!entry.reason.empty()) {
-      rows.add_bad(line, entry.image, entry.reason);
+      rows.add_bad({"", line, entry.image, entry.reason});
     } else if (found == tables.captions.end()) {
-      rows.add_bad(line, entry.image, "no caption: 'annotations' has none of this image");
+      rows.add_bad({"", line, entry.image, "no caption: 'annotations' has none of this image", BadKind::kCaption});
     } else {
       rows.add_composed(compose_triple(entry.image, found->second, found->second), line);
     }
@@ -92,7 +91,7 @@ void Coco::scan(std::string_view file, RowSink& rows) const {
   int64_t strays = 0;
   for (const auto& [id, captions] : tables.captions) strays += tables.ids.contains(id) ? 0 : std::ssize(captions);
   if (strays + tables.unreadable > 0)
-    log_warning("{} annotations are of no image in the file, {} cannot be read", strays, tables.unreadable);
+    rows.warn(fmt::format("{} annotations are of no image in the file, {} cannot be read", strays, tables.unreadable));
 }
 
 }  // namespace longclip

@@ -67,7 +67,7 @@ void Flickr::add_if_in_split(std::string_view bytes, int64_t line, RowSink& rows
     const Json json = parse_row_object(bytes, kExample);
     const Json* split = find_value(json, "split");
     if (split != nullptr && split->is_string() && split->get_ref<const std::string&>() != split_) return;
-    if (split == nullptr || !split->is_string()) return rows.add_bad(line, "", "no 'split'");
+    if (split == nullptr || !split->is_string()) return rows.add_bad({"", line, "", "no 'split'"});
   } catch (const DataError&) {  // it may be of any split; add() finds the same fault
   }
   rows.add(bytes, line);
@@ -88,7 +88,7 @@ void Flickr::scan_tokens(std::string_view text, RowSink& rows) const {
   });
   for (const TokenRow& row : found) {
     if (!row.reason.empty()) {
-      rows.add_bad(row.line, row.image, row.reason);
+      rows.add_bad({"", row.line, row.image, row.reason});
     } else {
       rows.add_composed(compose_triple(row.image, row.captions, row.captions), row.line);
     }
@@ -98,13 +98,15 @@ void Flickr::scan_tokens(std::string_view text, RowSink& rows) const {
 void Flickr::parse(std::string_view bytes, PairRow& row) const {
   if (kind_ == Kind::kTokens) return triples_.parse(bytes, row);
   const bool is_line = kind_ == Kind::kLines;
-  const Json json = parse_row_object(bytes, is_line ? kExample : R"({"filename": ..., "sentences": [...]})");
+  Json json = parse_row_object(bytes, is_line ? kExample : R"({"filename": ..., "sentences": [...]})");
   row.image = image_of(json, is_line ? "image" : "filename");
   if (!is_line && find_value(json, "filepath") != nullptr) row.image = image_of(json, "filepath") + "/" + row.image;
+  row.blank_captions =
+      is_line ? leave_out_blank(json, "captions", "caption") : leave_out_blank(json, "sentences", "raw");
   row.long_captions =
       is_line ? captions_of(json, "captions", "caption", "given") : captions_of(json, "sentences", "raw", "given");
-  require<DataError>(!row.long_captions.empty(), "no caption: '{}' is missing, null or an empty list",
-                     is_line ? "captions" : "sentences");
+  require<CaptionError>(!row.long_captions.empty(), "no caption: '{}' is missing, null or an empty list",
+                        is_line ? "captions" : "sentences");
   row.short_captions = row.long_captions;
 }
 

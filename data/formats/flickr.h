@@ -13,7 +13,8 @@ namespace longclip {
 ///            dataset_flickr30k.json; a "filepath" is the folder of the file
 ///   others   lines NAME#NUMBER<tab>CAPTION, as results_20130124.token; a row is a name, in the order of its first line,
 ///            which is also the row's line
-/// As there is one kind of caption, they are the row's long and its short ones.
+/// As there is one kind of caption, they are the row's long and its short ones. A blank one is left out where others are
+/// there, and counted in a warning.
 class Flickr : public RowFormat {
  public:
   /// `split`: keep rows of this one only; "": all. Throws InputError for a token file, which has none.
@@ -29,7 +30,7 @@ class Flickr : public RowFormat {
 
   Kind kind_;
   std::string split_;
-  Triples triples_;  // the rows of a token file are composed as such
+  Triples triples_{BlankCaptions::kLeaveOut};  // the rows of a token file are composed as such
 };
 
 }  // namespace longclip

@@ -3,16 +3,17 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <optional>
+#include <thread>
 
 #include "base/digest.h"
 #include "base/log.h"
@@ -27,12 +28,17 @@ namespace {
 constexpr size_t kWorthALine = size_t{64} << 20;  ///< bytes of a file whose indexing takes a few seconds
 constexpr uint64_t kLargestRatio = 200;           ///< texts reach 10
 constexpr uint64_t kSmallUnpacked = uint64_t{64} << 20;
+constexpr std::chrono::milliseconds kBetweenTries(50);
 
 /// An exclusive lock for as long as it lives. Where the file system has no locks, work is done twice instead of once.
 class FolderLock {
  public:
-  explicit FolderLock(const fs::path& file) : descriptor_(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
-    while (descriptor_ >= 0 && ::flock(descriptor_, LOCK_EX) != 0 && errno == EINTR) throw_if_stop_requested();
+  /// Asks again and again instead of blocking: system calls go on after a signal, so a blocked one would not see a stop.
+  explicit FolderLock(const fs::path& file) : FolderLock(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
+    while (descriptor_ >= 0 && ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && (errno == EWOULDBLOCK || errno == EINTR)) {
+      throw_if_stop_requested();
+      std::this_thread::sleep_for(kBetweenTries);
+    }
   }
   ~FolderLock() {
     if (descriptor_ >= 0) ::close(descriptor_);
@@ -41,16 +47,24 @@ class FolderLock {
   FolderLock& operator=(const FolderLock&) = delete;
 
  private:
+  /// An object from here on: the other constructor may throw, and the descriptor is closed then.
+  explicit FolderLock(int descriptor) : descriptor_(descriptor) {}
   int descriptor_;
 };
 
 /// Files are found by the first digits of the hash of what they are for.
 std::string name_for(const std::string& key) { return sha256_hex(key).substr(0, 32); }
 
+/// False also where that cannot be told, because a folder may not be searched or a name is too long.
+bool is_there(const fs::path& file) {
+  std::error_code ignored;
+  return fs::exists(file, ignored);
+}
+
 /// Nothing if there is none that can be used; `why` says so where it is damaged.
 std::optional<SampleIndex> load_index(const fs::path& file, const IndexKey& key, size_t file_bytes, std::string& why) {
   why.clear();
-  if (!fs::exists(file)) return {};
+  if (!is_there(file)) return {};
   try {
     return SampleIndex(std::make_unique<MappedFile>(file), key, file_bytes);
   } catch (const DataError& error) {
@@ -69,6 +83,7 @@ std::string build_index(const fs::path& file, std::string_view bytes, const RowF
   } catch (const DataError& error) {
     fail<DataError>("{}: {}", file.string(), error.what());
   }
+  for (const std::string& warning : builder.warnings()) log_warning("{}: {}", file.string(), warning);
   if (is_large) log_info("{}: indexed in {:.1f} s", file.string(), monotonic_seconds() - start);
   return builder.finish(key);
 }
@@ -148,16 +163,10 @@ fs::path default_cache_dir() {
   return home != nullptr && *home != '\0' ? fs::path(home) / ".cache" / "longclip" : fs::path();
 }
 
-FileIdentity identity_of(const fs::path& file) {
-  struct stat status {};
-  require<DataError>(::stat(file.c_str(), &status) == 0, "{}: cannot be read: {}", file.string(), std::strerror(errno));
-  return {static_cast<uint64_t>(status.st_size),
-          static_cast<int64_t>(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec, status.st_ino};
-}
-
-SampleIndex open_index(const fs::path& file, std::string_view bytes, const RowFormat& format,
+SampleIndex open_index(const fs::path& file, const MappedFile& mapped, const RowFormat& format,
                        const fs::path& cache_dir) {
-  const IndexKey key{fs::absolute(file).string() + "\n" + format.parameters(), identity_of(file)};
+  const std::string_view bytes = mapped.text();
+  const IndexKey key{fs::absolute(file).string() + "\n" + format.parameters(), mapped.identity()};
   const fs::path path = cache_dir / "index" / (name_for(key.text) + ".idx");
   std::string why;
   if (cache_dir.empty()) return {build_index(file, bytes, format, key), key, bytes.size()};
@@ -185,12 +194,12 @@ fs::path plain_file_of(const fs::path& file, const fs::path& cache_dir) {
   const std::string state = fmt::format("{} {} {}", identity.bytes, identity.modified_ns, identity.inode);
   // The name goes on as that of the compressed file does: formats look at it.
   const fs::path path = folder / (prefix + "-" + name_for(state).substr(0, 8) + file.stem().extension().string());
-  if (!cache_dir.empty() && fs::exists(path)) return path;
+  if (!cache_dir.empty() && is_there(path)) return path;
   require<InputError>(!cache_dir.empty() && make_writable(cache_dir, "unpacked"),
                       "{}: is compressed, and there is no folder to unpack it into; set data.cache_dir, or gunzip it",
                       file.string());
   const FolderLock lock(folder / (prefix + ".lock"));
-  if (fs::exists(path)) return path;
+  if (is_there(path)) return path;
   const fs::path partial = path.string() + ".partial" + std::to_string(::getpid());
   log_info("{}: unpacking it into {}, once", file.string(), path.string());
   try {

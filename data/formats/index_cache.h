@@ -14,15 +14,12 @@ std::filesystem::path default_cache_dir();
 /// Told by the first bytes.
 bool is_gzip(const std::filesystem::path& file);
 
-/// Throws DataError naming the file.
-FileIdentity identity_of(const std::filesystem::path& file);
-
-/// The index of a data file, whose bytes are `bytes`: the one in `cache_dir` if it fits, else a new one, which is written
+/// The index of the data file that was mapped from `file`: the one in `cache_dir` if it fits, else a new one, which is written
 /// there. Of several processes that want the same one, one makes it and the others wait. A damaged one is made again with a
-/// warning; where the folder cannot be written, a warning says so and the index stays in memory. An empty `cache_dir`
+/// warning; where the folder cannot be searched or written, a warning says so and the index stays in memory. An empty `cache_dir`
 /// keeps it in memory without a word.
 /// Throws DataError "FILE: reason" if the data file is broken as a whole, Stopped after a signal.
-SampleIndex open_index(const std::filesystem::path& file, std::string_view bytes, const RowFormat& format,
+SampleIndex open_index(const std::filesystem::path& file, const MappedFile& mapped, const RowFormat& format,
                        const std::filesystem::path& cache_dir);
 
 /// The file itself, or if it is compressed with gzip (told by its first bytes) what it unpacks to, in `cache_dir`.

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "base/digest.h"
-#include "data/formats/index_cache.h"
 
 namespace longclip {
 namespace fs = std::filesystem;
@@ -16,10 +15,6 @@ std::string to_text(const fs::path& file, const FileIdentity& identity) {
 }
 
 }  // namespace
-
-std::string_view text_of(const MappedFile& file) {
-  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
-}
 
 IndexedSource::IndexedSource(Contents contents) : contents_(std::move(contents)) {
   first_rows_ = {0};
@@ -79,7 +74,7 @@ PairRow IndexedSource::row(int64_t index) const {
   row.line = part.index.line_of(row_of_part);
   bool is_same = false;
   try {
-    contents_.format->parse(part.index.bytes_of(row_of_part, part.file ? text_of(*part.file) : ""), row);
+    contents_.format->parse(part.index.bytes_of(row_of_part, part.file ? part.file->text() : ""), row);
     is_same = hash_of(row) == part.index.hash_of_row(row_of_part);
   } catch (const DataError&) {  // it was good when the index was made
   }
@@ -102,12 +97,15 @@ fs::path IndexedSource::picture_file(const PairRow& row) const {
 std::string IndexedSource::picture_identity(int64_t index, const PairRow& row) const {
   if (row.packed_picture.empty()) {
     const fs::path file = picture_file(row);
-    std::error_code error;
-    return fs::exists(file, error) ? to_text(file, identity_of(file)) : "";
+    try {
+      return to_text(file, identity_of(file));
+    } catch (const DataError&) {  // not there, or no longer: asked in one call, so that it cannot go in between
+      return "";
+    }
   }
   const SourcePart& part = place_of(index).part;
   const auto offset = row.packed_picture.data() - part.file->bytes().data();
-  return fmt::format("{} {} {}", to_text(part.name, part.identity), offset, row.packed_picture.size());
+  return fmt::format("{} {} {}", to_text(part.name, part.file->identity()), offset, row.packed_picture.size());
 }
 
 std::string IndexedSource::read_picture(const PairRow& row) const {
@@ -115,7 +113,7 @@ std::string IndexedSource::read_picture(const PairRow& row) const {
   try {
     return read_picture_file(picture_file(row));
   } catch (const DataError& error) {
-    throw BadRowError({row.source, row.line, row.image, error.what()});
+    throw BadRowError({row.source, row.line, row.image, error.what(), kind_of(error)});
   }
 }
 

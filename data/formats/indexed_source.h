@@ -1,8 +1,6 @@
 #pragma once
 // data/formats/indexed_source.h -- the one PairSource: mapped data files, an index each, and a format that reads a row.
 
-#include <string_view>
-
 #include "base/file.h"
 #include "data/formats/sample_index.h"
 
@@ -13,7 +11,6 @@ struct SourcePart {
   std::string name;
   std::unique_ptr<MappedFile> file;
   SampleIndex index;
-  FileIdentity identity = {};
 };
 
 /// Which rows of all parts together a source shows.
@@ -59,8 +56,5 @@ class IndexedSource : public PairSource {
   std::vector<std::vector<int64_t>> bad_of_part_;  // [part] rows of the part
   std::string fingerprint_;
 };
-
-/// The bytes of a mapped file as text.
-std::string_view text_of(const MappedFile& file);
 
 }  // namespace longclip

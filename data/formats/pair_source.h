@@ -21,10 +21,33 @@ struct PairRow {
   std::string image;                        ///< the picture's name as the row gives it
   std::vector<std::string> long_captions;   ///< at least one
   std::vector<std::string> short_captions;  ///< may be empty: not given
+  int64_t blank_captions = 0;               ///< left out, as others are there
   int64_t line = 0;                         ///< line of the file, or number of the row where rows are not lines; from 1
   /// The encoded picture inside the mapped data file, valid as long as the source; empty where it is a file of its own.
   std::span<const uint8_t> packed_picture = {};
 };
+
+/// What of a row is bad.
+enum class BadKind { kRow, kCaption, kMissing, kBroken };
+template <> struct EnumNames<BadKind> {
+  static constexpr std::array kNames{
+      std::pair{BadKind::kRow, "row"},          ///< its line: malformed, or something else than a row
+      std::pair{BadKind::kCaption, "caption"},  ///< its captions: none, blank, not UTF-8
+      std::pair{BadKind::kMissing, "missing"},  ///< its picture is not there
+      std::pair{BadKind::kBroken, "broken"}};   ///< its picture cannot be decoded
+};
+
+/// Thrown while a row or its picture is read, with the reason alone; other DataErrors are of BadKind::kRow.
+struct CaptionError : DataError {
+  using DataError::DataError;
+};
+struct MissingPicture : DataError {
+  using DataError::DataError;
+};
+struct BrokenPicture : DataError {
+  using DataError::DataError;
+};
+BadKind kind_of(const DataError& error);
 
 /// A row that cannot be used, as bad_samples.jsonl lists it.
 struct BadRow {
@@ -32,10 +55,11 @@ struct BadRow {
   int64_t line = 0;    ///< as PairRow::line
   std::string image;   ///< empty where the row does not tell
   std::string reason;
+  BadKind kind = BadKind::kRow;
   bool operator==(const BadRow&) const = default;
 };
 
-/// {"source", "line", "image", "reason"}: a line of bad_samples.jsonl and of reports.
+/// {"source", "line", "image", "kind", "reason"}: a line of bad_samples.jsonl and of reports.
 Json to_json(const BadRow& row);
 
 /// Thrown for one bad row; what() is "SOURCE:LINE: REASON".
@@ -73,7 +97,8 @@ class PairSource {
 /// Throws DataError if the file is missing, holds no row or is broken as a whole.
 std::unique_ptr<PairSource> build_source(const SourceConfig& config);
 
-/// The bytes of a picture file. Throws DataError whose message is the reason alone ("no such file", "is a folder").
+/// The bytes of a picture file. Throws MissingPicture or BrokenPicture, whose message is the reason alone ("no such file",
+/// "not a regular file").
 std::string read_picture_file(const std::filesystem::path& file);
 
 }  // namespace longclip

@@ -20,8 +20,10 @@ class RowSink {
   virtual void add(std::string_view bytes, int64_t line) = 0;
   /// A row that was put together from several places of the file: its bytes are kept in the index.
   virtual void add_composed(std::string bytes, int64_t line) = 0;
-  /// A row that is known to be bad. `image` may be empty.
-  virtual void add_bad(int64_t line, const std::string& image, const std::string& reason) = 0;
+  /// A row that is known to be bad. Its source is left empty, its image may be.
+  virtual void add_bad(const BadRow& row) = 0;
+  /// Something about the file as a whole that is read otherwise than its user may think.
+  virtual void warn(const std::string& text) = 0;
 };
 
 /// Thread-safety: parse() may be called from several threads at once.

@@ -18,8 +18,8 @@ std::string_view without_mark(std::string_view file) {
 }
 
 const std::string& checked_caption(const std::string& caption, std::string_view key) {
-  require<DataError>(!is_blank(caption), "a {} caption is empty", key);
-  require<DataError>(is_valid_utf8(caption), "a {} caption is not UTF-8", key);
+  require<CaptionError>(!is_blank(caption), "a {} caption is empty", key);
+  require<CaptionError>(is_valid_utf8(caption), "a {} caption is not UTF-8", key);
   return caption;
 }
 
@@ -59,12 +59,20 @@ std::string image_of(const Json& row, const char* key) {
   return checked_image(value->get_ref<const std::string&>(), key);
 }
 
+namespace {
+
+/// The text of an entry of a list of captions, if it is one.
+const Json& text_in(const Json& entry, const char* text_key) {
+  return entry.is_object() && entry.contains(text_key) ? entry[text_key] : entry;
+}
+
+}  // namespace
+
 std::vector<std::string> captions_of(const Json& row, const char* key, const char* text_key, std::string_view kind) {
   const auto caption_of = [&](const Json& entry) {
-    const bool has_text = entry.is_object() && entry.contains(text_key);
-    const Json& text = has_text ? entry[text_key] : entry;
-    require<DataError>(text.is_string(), "'{}' must be text, a list of texts, or a list of objects with '{}'", key,
-                       text_key);
+    const Json& text = text_in(entry, text_key);
+    require<CaptionError>(text.is_string(), "'{}' must be text, a list of texts, or a list of objects with '{}'", key,
+                          text_key);
     return checked_caption(text.get_ref<const std::string&>(), kind);
   };
   std::vector<std::string> captions;
@@ -73,6 +81,18 @@ std::vector<std::string> captions_of(const Json& row, const char* key, const cha
   if (!value->is_array()) return {caption_of(*value)};
   for (const Json& entry : *value) captions.push_back(caption_of(entry));
   return captions;
+}
+
+int64_t leave_out_blank(Json& row, const char* key, const char* text_key) {
+  const auto found = row.find(key);
+  if (found == row.end() || !found->is_array()) return 0;
+  const auto is_blank_one = [text_key](const Json& entry) {
+    const Json& text = text_in(entry, text_key);
+    return text.is_string() && is_blank(text.get_ref<const std::string&>());
+  };
+  auto& entries = found->get_ref<Json::array_t&>();
+  if (std::ranges::all_of(entries, is_blank_one)) return 0;
+  return static_cast<int64_t>(std::erase_if(entries, is_blank_one));
 }
 
 void for_each_line(std::string_view file, const std::function<void(std::string_view, int64_t)>& visit) {

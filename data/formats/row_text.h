@@ -32,6 +32,9 @@ std::string image_of(const Json& row, const char* key);
 /// `kind` ("long", "short") stands in messages.
 std::vector<std::string> captions_of(const Json& row, const char* key, const char* text_key, std::string_view kind);
 
+/// Takes blank captions out of a list under a key, unless all are blank; returns how many.
+int64_t leave_out_blank(Json& row, const char* key, const char* text_key);
+
 /// Calls `visit` with every line that is not blank and its number from 1; the line break is not part of it.
 void for_each_line(std::string_view file, const std::function<void(std::string_view, int64_t)>& visit);
 

@@ -12,7 +12,7 @@
 namespace longclip {
 namespace {
 
-constexpr std::string_view kMagic("LCIDX\0\1\0", 8);  // its last but one byte is the version
+constexpr std::string_view kMagic("LCIDX\0\2\0", 8);  // its last but one byte is the version
 static_assert(sizeof(uint64_t) == 8 && sizeof(size_t) == 8);
 
 /// Set in the offset of a row whose bytes are in the heap of the index.
@@ -67,21 +67,29 @@ void IndexBuilder::add_composed(std::string bytes, int64_t line) {
   heap_ += bytes;
 }
 
-void IndexBuilder::add_bad(int64_t line, const std::string& image, const std::string& reason) {
-  bad_.push_back({offsets_.size(), image, reason});
-  append(0, 0, line, sha256_prefix(image + '\0' + reason));
+void IndexBuilder::add_bad(const BadRow& row) {
+  bad_.push_back({offsets_.size(), row.kind, row.image, row.reason});
+  append(0, 0, row.line, sha256_prefix(row.image + '\0' + row.reason));
 }
 
 void IndexBuilder::judge(std::string_view bytes, uint64_t offset, int64_t line) {
   if (offsets_.size() % 256 == 0) throw_if_stop_requested();
-  if (bytes.size() > UINT32_MAX) return add_bad(line, "", fmt::format("the row has {} bytes", bytes.size()));
+  if (bytes.size() > UINT32_MAX) return add_bad({"", line, "", fmt::format("the row has {} bytes", bytes.size())});
   PairRow row;
   try {
     format_.parse(bytes, row);
   } catch (const DataError& error) {
-    return add_bad(line, row.image, error.what());
+    return add_bad({"", line, row.image, error.what(), kind_of(error)});
   }
+  blank_captions_ += row.blank_captions;
   append(offset, bytes.size(), line, hash_of(row));
+}
+
+std::vector<std::string> IndexBuilder::warnings() const {
+  std::vector<std::string> all = warnings_;
+  if (blank_captions_ > 0)
+    all.push_back(fmt::format("{} blank captions are left out; their pictures have others", blank_captions_));
+  return all;
 }
 
 void IndexBuilder::append(uint64_t offset, size_t length, int64_t line, uint64_t hash) {
@@ -96,7 +104,7 @@ std::string IndexBuilder::finish(const IndexKey& key) const {
   std::string reasons;
   std::string bad_entries;
   for (const Bad& bad : bad_) {
-    const uint64_t places[] = {bad.row, heap_.size() + reasons.size()};
+    const uint64_t places[] = {bad.row, heap_.size() + reasons.size(), static_cast<uint64_t>(bad.kind)};
     const uint32_t sizes[] = {static_cast<uint32_t>(bad.image.size()), static_cast<uint32_t>(bad.reason.size())};
     append_all<uint64_t>(bad_entries, places);
     append_all<uint32_t>(bad_entries, sizes);
@@ -170,9 +178,9 @@ void SampleIndex::read(const IndexKey& key, size_t file_bytes) {
   }
   for (const BadEntry& bad : bad_) {
     const uint64_t size = uint64_t{bad.image_bytes} + bad.reason_bytes;
-    require<DataError>(
-        bad.row < header.rows && bad.heap_offset <= heap_.size() && size <= heap_.size() - bad.heap_offset,
-        "a reason lies outside of it");
+    require<DataError>(bad.row < header.rows && bad.kind <= static_cast<uint64_t>(BadKind::kBroken) &&
+                           bad.heap_offset <= heap_.size() && size <= heap_.size() - bad.heap_offset,
+                       "a reason lies outside of it");
   }
 }
 
@@ -193,7 +201,8 @@ BadRow SampleIndex::bad_row(size_t number) const {
   return {.source = "",
           .line = 0,
           .image = std::string(heap_.substr(bad.heap_offset, bad.image_bytes)),
-          .reason = std::string(heap_.substr(bad.heap_offset + bad.image_bytes, bad.reason_bytes))};
+          .reason = std::string(heap_.substr(bad.heap_offset + bad.image_bytes, bad.reason_bytes)),
+          .kind = static_cast<BadKind>(bad.kind)};
 }
 
 std::span<const uint64_t> SampleIndex::hashes(int64_t first, int64_t count) const {

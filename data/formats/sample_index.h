@@ -1,7 +1,7 @@
 #pragma once
 // data/formats/sample_index.h -- where the rows of one data file are: made in one pass, mapped into memory afterwards.
 // Layout, in the byte order of the machine: header (see sample_index.cpp), offset u64 [row], hash u64 [row], bad rows
-// {row, heap offset u64, bytes of image, of reason u32}, length u32 [row], line u32 [row], key, heap.
+// {row, heap offset, kind u64, bytes of image, of reason u32}, length u32 [row], line u32 [row], key, heap.
 
 #include <memory>
 #include <span>
@@ -13,14 +13,6 @@
 #include "data/formats/row_format.h"
 
 namespace longclip {
-
-/// The file that an index was made of, as far as it can be told without reading it.
-struct FileIdentity {
-  uint64_t bytes = 0;
-  int64_t modified_ns = 0;
-  uint64_t inode = 0;
-  bool operator==(const FileIdentity&) const = default;
-};
 
 /// What an index is for: any difference means that it has to be made again.
 struct IndexKey {
@@ -36,13 +28,17 @@ class IndexBuilder : public RowSink {
   IndexBuilder(const RowFormat& format, std::string_view file) : format_(format), file_(file) {}
   void add(std::string_view bytes, int64_t line) override;
   void add_composed(std::string bytes, int64_t line) override;
-  void add_bad(int64_t line, const std::string& image, const std::string& reason) override;
+  void add_bad(const BadRow& row) override;
+  void warn(const std::string& text) override { warnings_.push_back(text); }
+  /// What the format warned of, and that captions were left out.
+  std::vector<std::string> warnings() const;
   /// The index as bytes, ready to be written to a file.
   std::string finish(const IndexKey& key) const;
 
  private:
   struct Bad {
     uint64_t row;
+    BadKind kind;
     std::string image, reason;
   };
   void judge(std::string_view bytes, uint64_t offset, int64_t line);
@@ -54,6 +50,8 @@ class IndexBuilder : public RowSink {
   std::vector<uint32_t> lengths_, lines_;   // [row]
   std::vector<Bad> bad_;                    // ascending
   std::string heap_;
+  std::vector<std::string> warnings_;
+  int64_t blank_captions_ = 0;
 };
 
 /// What SampleIndex says of an index whose key is another one.
@@ -76,14 +74,14 @@ class SampleIndex {
   uint64_t hash_of_row(int64_t row) const { return hashes_[static_cast<size_t>(row)]; }
   /// Bad rows, ascending.
   std::vector<int64_t> bad_rows() const;
-  /// The `number`-th bad row, with image and reason; source and line are left to the caller.
+  /// The `number`-th bad row, with image, reason and kind; source and line are left to the caller.
   BadRow bad_row(size_t number) const;
   /// hash_of_row() of some rows, to be hashed again.
   std::span<const uint64_t> hashes(int64_t first, int64_t count) const;
 
  private:
   struct BadEntry {
-    uint64_t row, heap_offset;
+    uint64_t row, heap_offset, kind;
     uint32_t image_bytes, reason_bytes;
   };
   void read(const IndexKey& key, size_t file_bytes);

@@ -22,9 +22,9 @@ void Sharegpt4v::parse(std::string_view bytes, PairRow& row) const {
   const Json* turns = find_value(json, "conversations");
   const bool has_caption = turns != nullptr && turns->is_array() && turns->size() > 1 && (*turns)[1].is_object() &&
                            find_value((*turns)[1], "value") != nullptr;
-  require<DataError>(has_caption, "no caption: there is no 'conversations'[1].'value'");
+  require<CaptionError>(has_caption, "no caption: there is no 'conversations'[1].'value'");
   const Json& value = (*turns)[1]["value"];
-  require<DataError>(value.is_string(), "'conversations'[1].'value' must be text");
+  require<CaptionError>(value.is_string(), "'conversations'[1].'value' must be text");
   row.long_captions = {checked_caption(value.get_ref<const std::string&>(), "long")};
 }
 

@@ -109,6 +109,7 @@ bool TarReader::next(TarMember& member) {
     const std::string_view block = take_block();
     if (block.find_first_not_of('\0') == std::string_view::npos) {
       require<DataError>(place == member.start, "the archive is cut off at byte {}", place);
+      end_ = place;
       at_ = bytes_.size();
       return false;
     }

@@ -16,13 +16,17 @@ struct TarMember {
 };
 
 /// Walks through an archive, or any part of it that begins with a header. The two empty blocks at the end are not
-/// missed.
+/// missed; nothing behind them is read, as in tar.
 class TarReader {
  public:
   explicit TarReader(std::string_view bytes) : bytes_(bytes) {}
   /// False at the end: an empty block, or nothing left. Throws DataError with the place if a header's checksum or size is
   /// wrong, or the archive ends inside of a member.
   bool next(TarMember& member);
+  /// After the last member: whether something else than zeros stands behind the empty blocks, such as another archive.
+  bool has_more() const { return bytes_.find_first_not_of('\0', end_) != std::string_view::npos; }
+  /// After the last member: where the empty blocks begin.
+  size_t end() const { return end_; }
 
  private:
   struct Block;
@@ -32,6 +36,7 @@ class TarReader {
 
   std::string_view bytes_;
   size_t at_ = 0;
+  size_t end_ = std::string_view::npos;
   bool has_size_ = false;  // of a pax header that precedes the member
   uint64_t size_ = 0;
 };

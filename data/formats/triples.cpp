@@ -10,10 +10,14 @@ void Triples::scan(std::string_view file, RowSink& rows) const {
 }
 
 void Triples::parse(std::string_view bytes, PairRow& row) const {
-  const Json json = parse_row_object(bytes, R"({"image": ..., "long": ...})");
+  Json json = parse_row_object(bytes, R"({"image": ..., "long": ...})");
   row.image = image_of(json, "image");
+  if (blank_ == BlankCaptions::kLeaveOut) {
+    row.blank_captions = leave_out_blank(json, "long", "caption");
+    leave_out_blank(json, "short", "caption");
+  }
   row.long_captions = captions_of(json, "long", "caption", "long");
-  require<DataError>(!row.long_captions.empty(), "no long caption: 'long' is missing, null or an empty list");
+  require<CaptionError>(!row.long_captions.empty(), "no long caption: 'long' is missing, null or an empty list");
   row.short_captions = captions_of(json, "short", "caption", "short");
 }
 

@@ -52,15 +52,15 @@ std::string first_line_of(const fs::path& file) {
   const std::string_view plain = without_mark(text);
   std::string_view line = plain.substr(0, plain.find('\n'));
   if (line.ends_with('\r')) line.remove_suffix(1);
-  require<DataError>(!is_blank(line), "caption/{} is empty", file.filename().string());
-  require<DataError>(is_valid_utf8(line), "caption/{} is not UTF-8", file.filename().string());
+  require<CaptionError>(!is_blank(line), "caption/{} is empty", file.filename().string());
+  require<CaptionError>(is_valid_utf8(line), "caption/{} is not UTF-8", file.filename().string());
   return std::string(line);
 }
 
 std::string compose(const fs::path& folder, const std::string& name, const Pair& pair) {
-  require<DataError>(!pair.pictures.empty(), "no picture image/{}.jpg belongs to caption/{}", name, pair.caption);
+  require<MissingPicture>(!pair.pictures.empty(), "no picture image/{}.jpg belongs to caption/{}", name, pair.caption);
   require<DataError>(pair.pictures.size() == 1, "two pictures have that name: {}", fmt::join(pair.pictures, ", "));
-  require<DataError>(!pair.caption.empty(), "no caption/{}.txt", name);
+  require<CaptionError>(!pair.caption.empty(), "no caption/{}.txt", name);
   const std::string image = "image/" + pair.pictures.front();
   require<DataError>(is_valid_utf8(image), "the picture's name is not UTF-8");
   return compose_triple(image, {first_line_of(folder / "caption" / pair.caption)}, {});
@@ -82,7 +82,8 @@ void scan_urban1k(const fs::path& folder, RowSink& rows) {
     try {
       rows.add_composed(compose(folder, name, pair), number);
     } catch (const DataError& error) {
-      rows.add_bad(number, pair.pictures.empty() ? "" : "image/" + pair.pictures.front(), error.what());
+      rows.add_bad(
+          {"", number, pair.pictures.empty() ? "" : "image/" + pair.pictures.front(), error.what(), kind_of(error)});
     }
   }
 }

@@ -52,8 +52,8 @@ SampleMembers members_of(std::string_view bytes) {
 }
 
 std::string caption_in(std::string_view text, std::string_view kind) {
-  require<DataError>(text.size() <= kMaxRowBytes, "a {} caption has {} bytes, more than {}", kind, text.size(),
-                     kMaxRowBytes);
+  require<CaptionError>(text.size() <= kMaxRowBytes, "a {} caption has {} bytes, more than {}", kind, text.size(),
+                        kMaxRowBytes);
   text = without_mark(text);
   while (text.ends_with('\n') || text.ends_with('\r')) text.remove_suffix(1);
   return checked_caption(std::string(text), kind);
@@ -73,9 +73,9 @@ void read_json_member(std::string_view text, PairRow& row) {
     endings += (endings.empty() ? "." : ", .") + ending;
     has_dots |= ending != "short.txt" && ending.find('.') != std::string::npos;
   }
-  fail<DataError>("no picture among the members of '{}' ({}){}", members.key, endings,
-                  has_dots ? "; a key ends at the first dot of the file name, so there must be no dots in keys"
-                           : "; the members of a sample must follow each other");
+  fail<MissingPicture>("no picture among the members of '{}' ({}){}", members.key, endings,
+                       has_dots ? "; a key ends at the first dot of the file name, so there must be no dots in keys"
+                                : "; the members of a sample must follow each other");
 }
 
 }  // namespace
@@ -101,6 +101,12 @@ void Webdataset::scan(std::string_view file, RowSink& rows) const {
     end = member.end;
   }
   finish();
+  if (!reader.has_more()) return;
+  rows.warn(
+      fmt::format("the archive ends at byte {} of {}, behind {} samples, and what follows is not read; archives that "
+                  "were put together with "
+                  "cat are one to their first end: use tar --concatenate, or keep them as shards of their own",
+                  reader.end(), file.size(), number));
 }
 
 void Webdataset::parse(std::string_view bytes, PairRow& row) const {
@@ -108,7 +114,7 @@ void Webdataset::parse(std::string_view bytes, PairRow& row) const {
   row.image = members.key;
   if (members.picture_name.empty()) fail_without_picture(members);
   const std::string_view picture = members.data.at(members.picture_ending);
-  require<DataError>(!picture.empty(), "{} is empty", members.picture_name);
+  require<BrokenPicture>(!picture.empty(), "{} is empty", members.picture_name);
   const auto find = [&members](const char* ending) {
     const auto found = members.data.find(ending);
     return found == members.data.end() ? nullptr : &found->second;
@@ -118,10 +124,10 @@ void Webdataset::parse(std::string_view bytes, PairRow& row) const {
   } else if (const auto* json = find("json")) {
     read_json_member(*json, row);
   }
-  require<DataError>(!row.long_captions.empty(),
-                     "no long caption: neither {0}.txt nor {0}.json with 'long' or 'caption'; the "
-                     "members of a sample must follow each other",
-                     members.key);
+  require<CaptionError>(!row.long_captions.empty(),
+                        "no long caption: neither {0}.txt nor {0}.json with 'long' or 'caption'; the "
+                        "members of a sample must follow each other",
+                        members.key);
   if (const auto* text = find("short.txt")) row.short_captions = {caption_in(*text, "short")};
   row.image = members.picture_name;
   row.packed_picture = {reinterpret_cast<const uint8_t*>(picture.data()), picture.size()};

@@ -44,6 +44,11 @@ void write_all(int descriptor, std::string_view bytes, const fs::path& path) {
   }
 }
 
+FileIdentity identity_from(const struct stat& status) {
+  return {static_cast<uint64_t>(status.st_size),
+          static_cast<int64_t>(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec, status.st_ino};
+}
+
 }  // namespace
 
 std::string read_file(const fs::path& path, uint64_t max_bytes) {
@@ -90,6 +95,12 @@ void publish_folder(const fs::path& from, const fs::path& to) {
   sync_to_disk(to.has_parent_path() ? to.parent_path() : fs::path("."));
 }
 
+FileIdentity identity_of(const fs::path& file) {
+  struct stat status {};
+  require<DataError>(::stat(file.c_str(), &status) == 0, "{}: cannot be read: {}", file.string(), std::strerror(errno));
+  return identity_from(status);
+}
+
 MappedFile::MappedFile(const fs::path& path) {
   const Descriptor file(path, O_RDONLY);
   if (file.number() < 0) fail<DataError>("{}: cannot be read: {}", path.string(), std::strerror(errno));
@@ -97,6 +108,7 @@ MappedFile::MappedFile(const fs::path& path) {
   if (::fstat(file.number(), &status) != 0) fail<DataError>("{}: {}", path.string(), std::strerror(errno));
   require<DataError>(S_ISREG(status.st_mode), "{}: is not a regular file", path.string());
   size_ = static_cast<size_t>(status.st_size);
+  identity_ = identity_from(status);
   if (size_ == 0) return;
   void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.number(), 0);
   if (mapped == MAP_FAILED) fail<DataError>("{}: cannot be mapped: {}", path.string(), std::strerror(errno));

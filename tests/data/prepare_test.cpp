@@ -33,6 +33,31 @@ TEST_CASE("prepare: bad rows are listed, not thrown, whatever the config wants o
   REQUIRE_THAT(to_table(report), ContainsSubstring("4 rows: 0 good, 4 bad (100.00 %)") && ContainsSubstring("the file is empty"));
 }
 
+TEST_CASE("prepare: what of the bad rows is bad is counted", "[data][unit]") {
+  const test::SmallData data(5, {1});
+  std::string rows = test::read_text(data.path("rows.jsonl"));
+  rows += "{\n{\"image\": \"none.png\", \"long\": \"x\"}\n{\"image\": \"none.png\", \"long\": \"x\"}\n";
+  for (const std::string caption : {"null", "\" \"", "\"\\u200b\""}) rows += "{\"image\": \"000.png\", \"long\": " + caption + "}\n";
+  test::write_text(data.path("rows.jsonl"), rows);
+  const PrepareReport report = prepare_data(data.config(2), {.image_size = 4});
+  const Json json = to_json(report);
+  CAPTURE(json["bad_samples"].dump());
+  REQUIRE(json["bad_kinds"]["row"] == 1);
+  REQUIRE(json["bad_kinds"]["missing"] == 2);
+  REQUIRE(json["bad_kinds"]["broken"] == 1);
+  REQUIRE(json["bad_kinds"]["caption"].get<int64_t>() == report.rows - report.good() - 4);
+  REQUIRE(json["bad_samples"][0]["kind"] == "broken");
+  REQUIRE_THAT(to_table(report), ContainsSubstring("pictures missing 2, pictures broken 1, captions bad ") && ContainsSubstring(", rows malformed 1"));
+}
+
+TEST_CASE("prepare: where the good rows do not fill a step, the reason is there", "[data][unit]") {
+  const test::SmallData data(5, {1});
+  const PrepareReport report = prepare_data(data.config(5), {.image_size = 4});
+  REQUIRE(report.steps_per_epoch == 0);
+  REQUIRE_THAT(report.no_step, ContainsSubstring("data.pairs_per_step is 5, but there are 4 usable rows"));
+  REQUIRE(prepare_data(data.config(4), {.image_size = 4}).no_step.empty());
+}
+
 TEST_CASE("prepare: pictures smaller than the crop and long captions are counted", "[data][unit]") {
   const test::SmallData data(5);
   const PrepareReport report = prepare_data(data.config(2), {.image_size = 7});

@@ -194,6 +194,51 @@ TEST_CASE("prepare: needs the data section alone, and checks what else is there"
   REQUIRE_THAT(nothing.out, ContainsSubstring("bad.jsonl:1"));
 }
 
+TEST_CASE("prepare: a step that the good rows do not fill is refused where the config asks for it, as in training", "[e2e]") {
+  const TemporaryFolder folder;
+  write_experiment(folder.path());
+  const auto prepared = [&](const std::string& more) { return run_longclip("prepare run.yaml --json --set data.cache_dir=cache " + more, folder.path()); };
+  REQUIRE(prepared("--set data.pairs_per_step=8").exit_code == 0);
+  const CommandResult refused = prepared("--set data.pairs_per_step=9");
+  REQUIRE(refused.exit_code == 2);
+  REQUIRE_THAT(refused.err, ContainsSubstring("data.pairs_per_step is 9, but there are 8 usable rows") && ContainsSubstring("to at most 8"));
+  REQUIRE(parse_json(refused.out, "prepare").at("steps_per_epoch") == 0);
+  REQUIRE(run_longclip("train run.yaml --set data.pairs_per_step=9", folder.path()).exit_code == 2);
+  write_data_config(folder.path(), "{format: triples, path: rows.jsonl}");
+  const CommandResult by_default = prepared("");
+  REQUIRE(by_default.exit_code == 0);
+  REQUIRE_THAT(by_default.err, ContainsSubstring("data.pairs_per_step is 1024") && ContainsSubstring("the config does not set it"));
+}
+
+TEST_CASE("prepare: opens the sets of the eval section, and a mistake in them ends it as it ends training", "[e2e]") {
+  const TemporaryFolder folder;
+  write_experiment(folder.path());
+  fs::create_directories(folder / "classes/cat");
+  write_red_png(folder / "classes/cat/1.png");
+  const std::string yaml = read_text(folder / "run.yaml");
+  const auto ended = [&](const std::string& command, const std::string& eval) {
+    write_text(folder / "run.yaml", yaml + "eval: {" + eval + "}\n");
+    return run_longclip(command + " run.yaml --set data.cache_dir=cache", folder.path());
+  };
+  const CommandResult good = ended("prepare", "retrieval: [{name: val, format: triples, path: rows.jsonl, captions: long}], zeroshot: [{name: pets, path: classes}]");
+  CAPTURE(good.err);
+  REQUIRE(good.exit_code == 0);
+  REQUIRE_THAT(good.err, ContainsSubstring("eval.retrieval val, long captions: 8 pictures") && ContainsSubstring("eval.zeroshot pets: 1 pictures"));
+  write_text(folder / "long.jsonl", "{\"image\": \"0.png\", \"long\": \"a\"}\n");
+  for (const auto& [eval, says] : {std::pair<std::string, std::string>{"retrieval: [{name: val, format: triples, path: none.jsonl}]", "none.jsonl"},
+                                   {"retrieval: [{name: val, format: triples, path: long.jsonl}]", "no row has a usable short caption"},
+                                   {"zeroshot: [{name: pets, path: none}]", "none"}}) {
+    for (const std::string command : {"prepare", "train"}) {
+      const CommandResult result = ended(command, eval);
+      CAPTURE(command, eval, result.err);
+      REQUIRE(result.exit_code == 2);
+      REQUIRE_THAT(result.err, ContainsSubstring(says));
+      REQUIRE(result.out.empty());
+      REQUIRE_FALSE(fs::exists(folder / "out/metrics.jsonl"));
+    }
+  }
+}
+
 TEST_CASE("prepare: writes its caches and the report alone, which a run then uses", "[e2e]") {
   const TemporaryFolder folder;
   write_fast_experiment(folder.path(), "schedule: {steps: 4, warmup_steps: 1}\nprecision: {compute: fp32}\n");

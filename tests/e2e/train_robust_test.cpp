@@ -1,5 +1,7 @@
 // tests/e2e/train_robust_test.cpp -- training on data of which half is broken in every way: it ends well, the list of bad rows
 // is exact, and neither ranks, threads nor the crop cache change it.
+#include <algorithm>
+
 #include "training.h"
 
 #include "support/catch.h"
@@ -8,6 +10,8 @@ namespace longclip::test {
 namespace fs = std::filesystem;
 
 namespace {
+
+constexpr int64_t kLongRow = 4;  ///< from 0
 
 /// Rows of which every second one is bad. Returns the lines of the bad ones with a part of the reason.
 std::map<int64_t, std::string> write_broken_data(const fs::path& folder) {
@@ -39,7 +43,7 @@ std::map<int64_t, std::string> write_broken_data(const fs::path& folder) {
   for (const auto& [row, reason] : bad) {
     const std::string number = std::to_string(line);
     const std::string image = line % 3 == 0 ? "0.png" : line % 3 == 1 ? "1.png" : "misnamed.jpg";
-    rows += to_json_line({{"image", image}, {"long", "picture " + number + ". " + (line == 4 ? words : "One colour.")}}) + "\n" + row + "\n";
+    rows += to_json_line({{"image", image}, {"long", "picture " + number + ". " + (line == kLongRow ? words : "One colour.")}}) + "\n" + row + "\n";
     line += 2;
     reasons[line] = reason;
   }
@@ -56,10 +60,19 @@ std::string train(const fs::path& folder, int64_t ranks, const std::string& name
   const std::string launcher = ranks == 1 ? " train " : " launch --nproc " + std::to_string(ranks) + " -- ";
   const CommandResult result = run_command("OMP_NUM_THREADS=1 " + program().string() + launcher +
                                                "run.yaml --set data.max_bad_fraction=0.9 --set data.cache_dir=cache_" + name +
-                                               " --set run.dir=" + name + more, folder);
+                                               " --set log.row_ids=true --set run.dir=" + name + more, folder);
   CAPTURE(name, result.err);
   REQUIRE(result.exit_code == 0);
   return read_text(folder / (name + "/bad_samples.jsonl"));
+}
+
+/// Every use of the row with 10,000 words, and nothing else, is counted as cut.
+void check_truncated(const fs::path& run) {
+  int64_t uses = 0, truncated = 0;
+  for (const Json& rows : values_of(run / "row_ids.jsonl", "rows")) uses += std::ranges::count(rows, Json({0, kLongRow}));
+  for (const Json& count : values_of(run / "metrics.jsonl", "truncated")) truncated += count.get<int64_t>();
+  REQUIRE(uses >= 3);  // once in each epoch, and where it stands in for a bad row
+  REQUIRE(truncated == uses);
 }
 
 }  // namespace
@@ -80,11 +93,14 @@ TEST_CASE("train: on data of which half is broken it ends well, with an exact li
   for (const Json& skipped : values_of(folder / "one/metrics.jsonl", "skipped")) REQUIRE(skipped == false);
   for (const Json& waited : values_of(folder / "one/metrics.jsonl", "data_wait_seconds")) REQUIRE(waited >= 0.0);
 
+  check_truncated(folder / "one");
+
   REQUIRE(train(folder.path(), 1, "threads", " --set data.workers=4") == list);
   REQUIRE(newest_weights(folder / "threads") == newest_weights(folder / "one"));
   REQUIRE(train(folder.path(), 1, "cached", " --set data.workers=4 --set data.crop_cache=on") == list);
   REQUIRE(newest_weights(folder / "cached") == newest_weights(folder / "one"));
   REQUIRE(train(folder.path(), 2, "ranks", " --set data.workers=1") == list);
+  check_truncated(folder / "ranks");
   REQUIRE(train(folder.path(), 2, "cached_ranks", " --set data.workers=4 --set data.crop_cache=on") == list);
   REQUIRE(newest_weights(folder / "cached_ranks") == newest_weights(folder / "ranks"));
 }

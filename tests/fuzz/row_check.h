@@ -26,7 +26,8 @@ class RowCheck : public RowSink {
     check(!row.image.empty() && row.long_captions.size() == 1 && !row.long_captions[0].empty());
   }
   void add_composed(std::string, int64_t) override { std::abort(); }  // of formats with several files
-  void add_bad(int64_t, const std::string&, const std::string& reason) override { check(!reason.empty()); }
+  void add_bad(const BadRow& row) override { check(!row.reason.empty()); }
+  void warn(const std::string& text) override { check(!text.empty()); }
 
  private:
   static void check(bool condition) {

@@ -2,7 +2,10 @@
 // the experiment, every option trains. (Rest: trainer_options_test.cpp, and tests/e2e/train_*_test.cpp.)
 #include "train/trainer.h"
 
+#include "base/cores.h"
 #include "base/error.h"
+#include "base/log.h"
+#include "data/loader_watch.h"
 #include "small_run.h"
 
 #include "support/catch.h"
@@ -13,6 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 using test::checkpoint_of;
 using test::column;
+using test::metrics_of;
 using test::SmallRun;
 
 std::string bytes(const fs::path& run, int64_t step, const std::string& file) {
@@ -79,6 +83,39 @@ TEST_CASE("Trainer: keys that may change on resume may change", "[train][unit]")
              "memory.activation_checkpointing=blocks"});
   REQUIRE(column(folder, "step") == std::vector<Json>{1, 2, 3, 4, 5, 6, 7, 8});
   REQUIRE(load_run_config(folder / "config.yaml").schedule.steps == 8);
+}
+
+TEST_CASE("Trainer: the log has the advice of the loader's watch whenever the times of the metrics call for it",
+          "[train][unit]") {
+  const SmallRun run;
+  start_log("", LogLevel::kWarning);
+  const int side = 1000;  // reading and shrinking two of them takes far longer than a step on two pairs
+  test::write_text(run.path("large.ppm"), fmt::format("P6 {0} {0} 255\n", side) + std::string(3 * side * side, 'x'));
+  test::write_text(run.path("large.jsonl"),
+                   "{\"image\": \"large.ppm\", \"long\": \"one\"}\n{\"image\": \"large.ppm\", \"long\": \"two\"}\n");
+  const fs::path folder = run.train({"data.train[0].path=" + run.path("large.jsonl").string(),
+                                     "data.train[0].images=" + run.path("").string(), "data.pairs_per_step=2",
+                                     "data.prefetch_steps=1", "schedule.steps=60", "loss.pcm.side=none"});
+  LoaderWatch watch({.workers = 1, .cores = cores_for_each(1), .crop_cache = false});
+  std::string advice;
+  for (const Json& step : metrics_of(folder)) {
+    if (const auto due = watch.add_step(step.at("data_wait_seconds"), step.at("step_seconds"))) advice = *due;
+  }
+  const std::string log = test::read_text(folder / "log.txt");
+  if (advice.empty()) {
+    WARN("a step was as slow as the pictures here, so there is no advice to be looked for");
+    REQUIRE_THAT(log, !ContainsSubstring("waiting for data"));
+  } else {
+    REQUIRE_THAT(log, ContainsSubstring("warning") && ContainsSubstring(advice));
+  }
+}
+
+TEST_CASE("Trainer: a run without a retrieval set that it measures on is refused before its folder is made",
+          "[train][unit]") {
+  const SmallRun run;
+  REQUIRE_THROWS_WITH(run.train({"eval.retrieval=[{name: val, format: triples, path: none.jsonl}]"}),
+                      ContainsSubstring("none.jsonl"));
+  REQUIRE_FALSE(fs::exists(run.path("out")));
 }
 
 TEST_CASE("Trainer: a run that is complete is left as it is", "[train][unit]") {

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "model/clip_file.h"
 #include "train/commands/commands.h"
+#include "train/evaluation_sets.h"
 #include "train/run_config.h"
 
 namespace longclip {
@@ -46,25 +47,37 @@ PrepareOptions options_of(const PrepareCommand& command, const RunConfig& config
   return options;
 }
 
+/// The sets that the run would measure on; throws as training would before its first step.
+void check_evaluation(const EvalConfig& config) {
+  for (const EvaluationSet& set : open_evaluation_sets(config)) {
+    log_info("{}: {} pictures{}", set.key, set.pictures, set.bad_rows > 0 ? fmt::format("; {} rows cannot be used", set.bad_rows) : "");
+  }
+}
+
 /// Whether training would stop, too.
-void check_usable(const PrepareReport& report, const DataConfig& config) {
+void check_usable(const PrepareReport& report, const DataExperiment& experiment) {
+  const DataConfig& config = experiment.config.data;
   const size_t bad = report.bad.size();
   require<DataError>(report.good() > 0, "not one of the {} rows can be used", report.rows);
   require<DataError>(bad == 0 || config.on_bad_sample == OnBadSample::kSkip,
                      "{} of {} rows cannot be used, and data.on_bad_sample is fail", bad, report.rows);
   require<DataError>(static_cast<double>(bad) <= config.max_bad_fraction * static_cast<double>(report.rows),
                      "{} of {} rows cannot be used, more than data.max_bad_fraction = {} allows", bad, report.rows, config.max_bad_fraction);
+  require<DataError>(report.no_step.empty() || !experiment.gives_pairs_per_step, "{}", report.no_step);
+  if (!report.no_step.empty()) log_warning("{} (the config does not set it)", report.no_step);
 }
 
 int prepare(const PrepareCommand& command) {
   if (!command.out.empty()) check_may_write(command.out, command.overwrite);
-  const RunConfig config = load_data_config(command.config, command.overrides);
+  const DataExperiment experiment = load_data_config(command.config, command.overrides);
+  const RunConfig& config = experiment.config;
   start_log("", config.log.level);
+  check_evaluation(config.eval);
   const PrepareReport report = prepare_data(config.data, options_of(command, config));
   const std::string json = to_json(report).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
   if (!command.out.empty()) write_file_atomically(command.out, json);
   std::cout << (command.json ? json : to_table(report)) << std::flush;
-  check_usable(report, config.data);
+  check_usable(report, experiment);
   return kExitDone;
 }
 
@@ -82,7 +95,8 @@ void add_prepare_command(CLI::App& app, Run& run) {
   command->add_option("--out", options->out, "Write the report as JSON into this file too, with every bad row");
   command->add_flag("--json", options->json, "Print the report as JSON");
   command->add_flag("--overwrite", options->overwrite, "Replace the output if it exists");
-  command->footer("Ends with 2 where training would be refused: no row can be used, or more are bad than the config allows.\n"
+  command->footer("Ends with 2 where training would be refused: no row can be used, more are bad than the config allows, the good\n"
+                  "ones do not fill one step of the data.pairs_per_step that the config gives, or a set of its `eval` section cannot be read.\n"
                   "Example:\n  longclip prepare mine.yaml --set data.crop_cache=on --out report.json");
   command->callback([options, &run] { run = [options] { return prepare(*options); }; });
 }

@@ -21,6 +21,16 @@ TEST_CASE("Coco: an image has all its captions, wherever they stand, as long and
   REQUIRE(source->row(1).line == 2);
 }
 
+TEST_CASE("Coco: a blank caption is left out where the image has others", "[formats][unit]") {
+  const test::DataFile file("c.json",
+                            R"({"images": [{"id": 1, "file_name": "a"}, {"id": 2, "file_name": "b"}], "annotations": [
+    {"image_id": 1, "caption": "x"}, {"image_id": 1, "caption": " \n"}, {"image_id": 2, "caption": ""}, {"image_id": 1, "caption": "y"}]})");
+  const auto source = file.open(SourceFormat::kCoco);
+  REQUIRE(source->row(0).long_captions == std::vector<std::string>{"x", "y"});
+  REQUIRE(source->row(0).short_captions == source->row(0).long_captions);
+  REQUIRE(test::verdict_of(*source, 1) == "2: a long caption is empty");
+}
+
 TEST_CASE("Coco: an image that cannot be used is bad by itself", "[formats][unit]") {
   const test::DataFile file(
       "c.json",

@@ -56,6 +56,22 @@ TEST_CASE("Flickr: captions.jsonl has a list of captions a line", "[formats][uni
   REQUIRE(file.open({.format = SourceFormat::kFlickr, .split = "train"})->row(0).image == "b");
 }
 
+TEST_CASE("Flickr: a blank caption is left out where the picture has others", "[formats][unit]") {
+  const std::vector<std::pair<std::string, std::string>> files = {
+      {"f.token", "a#0\tx\na#1\t \na#2\ty\nb#0\t\n"},
+      {"f.json",
+       R"({"images": [{"filename": "a", "sentences": [{"raw": "x"}, {"raw": " "}, {"raw": "y"}]}, {"filename": "b", "sentences": [{"raw": ""}]}]})"},
+      {"f.jsonl",
+       "{\"image\": \"a\", \"captions\": [\"x\", \"\", \"y\"]}\n{\"image\": \"b\", \"captions\": [\"\"]}\n"}};
+  for (const auto& [name, text] : files) {
+    CAPTURE(name);
+    const auto source = test::DataFile(name, text).open(SourceFormat::kFlickr);
+    REQUIRE(source->row(0).long_captions == std::vector<std::string>{"x", "y"});
+    REQUIRE(source->row(0).short_captions == source->row(0).long_captions);
+    REQUIRE_THAT(test::verdict_of(*source, 1), ContainsSubstring("caption is empty"));
+  }
+}
+
 TEST_CASE("Flickr: the real captions of Flickr8k are read without a bad row", "[formats][golden]") {
   const auto data = test::data_dir();
   if (!data) return test::say_skipped("captions of Flickr8k", "data/flickr8k");

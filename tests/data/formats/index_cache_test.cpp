@@ -1,15 +1,22 @@
 // tests/data/formats/index_cache_test.cpp -- data/formats/index_cache.h
 #include "data/formats/index_cache.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include <atomic>
+#include <csignal>
+#include <iterator>
 #include <thread>
 
 #include "base/file.h"
+#include "base/signals.h"
 #include "data/formats/triples.h"
 #include "opened.h"
 #include "support/catch.h"
+#include "support/child_process.h"
 
 namespace longclip {
 namespace {
@@ -30,8 +37,7 @@ struct CountingTriples : Triples {
 struct Opened {
   explicit Opened(const std::string& text) : file("rows.jsonl", text), cache(file.folder() / "cache") {}
   int64_t rows() const {
-    const std::string text = test::read_text(file.path());
-    return open_index(file.path(), text, format, cache).rows();
+    return open_index(file.path(), MappedFile(file.path()), format, cache).rows();
   }
   std::vector<fs::path> files(const std::string& ending) const {
     std::vector<fs::path> found;
@@ -68,6 +74,15 @@ TEST_CASE("open_index: the file is read once, and again when it has changed", "[
   REQUIRE(opened.files(".idx").size() == 1);
 }
 
+TEST_CASE("open_index: the index is kept for the file that was mapped, not for one that took its name since", "[formats][unit]") {
+  const Opened opened(kLine);
+  const MappedFile mapped(opened.file.path());
+  write_file_atomically(opened.file.path(), "{}\n" + kLine);
+  REQUIRE(open_index(opened.file.path(), mapped, opened.format, opened.cache).rows() == 1);
+  REQUIRE(opened.rows() == 2);
+  REQUIRE(opened.format.passes == 2);
+}
+
 TEST_CASE("open_index: a damaged index is made again", "[formats][unit]") {
   const Opened opened(kLine);
   REQUIRE(opened.rows() == 1);
@@ -102,6 +117,44 @@ TEST_CASE("open_index: without a folder that can be written the index stays in m
   REQUIRE(opened.format.passes == 2);
 }
 
+TEST_CASE("open_index: a cache folder that cannot be searched is a warning, and the index stays in memory", "[formats][unit]") {
+  Opened opened(kLine);
+  const fs::path folder = opened.file.folder().path();
+  fs::create_symlink("loop", folder / "loop");
+  for (const fs::path& cache : {folder / std::string(300, 'x'), folder / "loop" / "cache", opened.file.path() / "cache"}) {
+    CAPTURE(cache);
+    opened.cache = cache;
+    REQUIRE(opened.rows() == 1);
+  }
+  REQUIRE(opened.format.passes == 3);
+}
+
+TEST_CASE("open_index: a signal ends the waiting for another process that makes the index", "[formats][unit]") {
+  const Opened opened(kLine);
+  REQUIRE(opened.rows() == 1);
+  const fs::path lock = opened.files(".lock").at(0);
+  const auto number_of_open_files = [] { return std::distance(fs::directory_iterator("/proc/self/fd"), {}); };
+  const auto outcome = test::run_in_child(
+      [&] {
+        fs::remove(opened.files(".idx").at(0));
+        const int other = ::open(lock.c_str(), O_RDWR);  // locks of two descriptors exclude each other, as those of two processes
+        if (other < 0 || ::flock(other, LOCK_EX) != 0) return 1;
+        install_stop_signals();
+        const auto before = number_of_open_files();
+        std::thread sender([] { ::kill(::getpid(), SIGTERM); });
+        int code = 2;
+        try {
+          opened.rows();
+        } catch (const Stopped& stopped) {
+          code = stopped.exit_code;
+        }
+        sender.join();
+        return number_of_open_files() == before ? code : 3;
+      },
+      /*max_seconds=*/60);
+  REQUIRE(outcome.exit_code == kExitTerminated);
+}
+
 TEST_CASE("plain_file_of: a compressed file is unpacked once, and again when it has changed", "[formats][unit]") {
   const test::TemporaryFolder folder;
   const fs::path packed = folder / "rows.jsonl.gz", cache = folder / "cache";
@@ -126,6 +179,7 @@ TEST_CASE("plain_file_of: a compressed file that is damaged, or a bomb, is refus
   write_gzip(packed, kLine + kLine);
   const std::string whole = test::read_text(packed);
   REQUIRE_THROWS_WITH(plain_file_of(packed, {}), ContainsSubstring("set data.cache_dir"));
+  REQUIRE_THROWS_WITH(plain_file_of(packed, folder / std::string(300, 'x')), ContainsSubstring("set data.cache_dir"));
   test::write_text(packed, whole.substr(0, whole.size() - 9));
   REQUIRE_THROWS_WITH(plain_file_of(packed, cache), ContainsSubstring("cannot be unpacked"));
   test::write_text(packed, whole.substr(0, whole.size() - 8) + std::string(8, 'x'));

@@ -1,6 +1,8 @@
 // tests/data/formats/indexed_source_test.cpp -- data/formats/indexed_source.h, and what all formats have in common
 #include "data/formats/indexed_source.h"
 
+#include <zlib.h>
+
 #include <atomic>
 #include <functional>
 #include <thread>
@@ -106,11 +108,30 @@ SourceConfig write_coco(const std::vector<Triple>& rows, const std::filesystem::
   return {.format = SourceFormat::kCoco, .path = folder / "coco.json"};
 }
 
+SourceConfig write_karpathy(const std::vector<Triple>& rows, const std::filesystem::path& folder) {
+  std::string text;
+  for (const Triple& row : rows)
+    text += fmt::format(R"({}{{"filename": {}, "sentences": [{{"raw": {}}}]}})", text.empty() ? "" : ", ",
+                        json_text(row.image), json_text(row.caption));
+  test::write_text(folder / "k.json", "{\"images\": [" + text + "]}");
+  return {.format = SourceFormat::kFlickr, .path = folder / "k.json"};
+}
+
 SourceConfig write_tokens(const std::vector<Triple>& rows, const std::filesystem::path& folder) {
   std::string text;
   for (const Triple& row : rows) text += row.image + "#0\t" + row.caption + "\n";
   test::write_text(folder / "f.token", text);
   return {.format = SourceFormat::kFlickr, .path = folder / "f.token"};
+}
+
+/// Puts NAME.gz in the place of the file.
+void compress(SourceConfig& config) {
+  const std::string text = test::read_text(config.path);
+  std::filesystem::remove(config.path);
+  config.path += ".gz";
+  gzFile file = gzopen(config.path.c_str(), "wb");
+  REQUIRE(gzwrite(file, text.data(), static_cast<unsigned>(text.size())) == static_cast<int>(text.size()));
+  REQUIRE(gzclose(file) == Z_OK);
 }
 
 const std::string kRow = "{\"image\": \"a.png\", \"long\": \"x\"}\n";
@@ -140,6 +161,27 @@ TEST_CASE("PairSource: the same rows are the same in every format", "[formats][u
           if (has_short) REQUIRE(row.short_captions == std::vector<std::string>{wanted.brief});
         }
       }
+    }
+  }
+}
+
+TEST_CASE("PairSource: a file of any text format may be compressed", "[formats][unit]") {
+  const std::vector<Triple> rows = random_rows(3);
+  for (const Writer& write : {Writer(write_triples), Writer(write_csv), Writer(write_sharegpt4v), Writer(write_coco),
+                              Writer(write_tokens), Writer(write_karpathy)}) {
+    const test::TemporaryFolder folder;
+    SourceConfig config = write(rows, folder.path());
+    CAPTURE(config.path);
+    const std::string fingerprint = build_source(config)->fingerprint();
+    config.cache_dir = folder / "cache";
+    compress(config);
+    for (const int pass : {1, 2}) {  // unpacked now, and unpacked before
+      CAPTURE(pass);
+      const auto source = build_source(config);
+      REQUIRE(source->rows() == std::ssize(rows));
+      REQUIRE(source->fingerprint() == fingerprint);
+      REQUIRE(source->row(0).source == config.path);
+      REQUIRE(source->row(0).long_captions == std::vector<std::string>{rows[0].caption});
     }
   }
 }
@@ -190,6 +232,41 @@ TEST_CASE("PairSource: the first image folder that holds the picture counts", "[
   REQUIRE(source->read_picture(source->row(1)) == "two/b.png");
   REQUIRE_THROWS_WITH(source->read_picture(source->row(2)),
                       ContainsSubstring("rows.jsonl:3: no such file: ") && ContainsSubstring("one/c.png"));
+}
+
+TEST_CASE("PairSource: a bad row says what of it is bad", "[formats][unit]") {
+  const test::DataFile file("rows.jsonl", "{}\n{\"image\": \"a.png\"}\n{\"image\": \"a.png\", \"long\": \" \"}\n" +
+                                              kRow + "{\"image\": \"folder\", \"long\": \"x\"}\n");
+  std::filesystem::create_directory(file.folder() / "folder");
+  const auto source = file.open(SourceFormat::kTriples);
+  const auto kind_of_row = [&](int64_t row) {
+    try {
+      source->read_picture(source->row(row));
+    } catch (const BadRowError& error) {
+      return std::string(enum_name(error.row.kind));
+    }
+    return std::string("good");
+  };
+  const std::vector<std::string> wanted = {"row", "caption", "caption", "missing", "broken"};
+  for (size_t row = 0; row < wanted.size(); ++row) REQUIRE(kind_of_row(static_cast<int64_t>(row)) == wanted[row]);
+}
+
+TEST_CASE("PairSource: a picture that comes and goes has an identity or none, and is never an error",
+          "[formats][unit]") {
+  const test::DataFile file("rows.jsonl", kRow);
+  const auto source = file.open(SourceFormat::kTriples);
+  const PairRow row = source->row(0);
+  REQUIRE(source->picture_identity(0, row).empty());
+  std::atomic<bool> done = false;
+  std::thread other([&] {
+    while (!done) {
+      test::write_text(file.folder() / "a.png", "picture");
+      std::filesystem::remove(file.folder() / "a.png");
+    }
+  });
+  for (int i = 0; i < 5000; ++i) CHECK_NOTHROW(source->picture_identity(0, row));
+  done = true;
+  other.join();
 }
 
 TEST_CASE("PairSource: a file that is overwritten while it is open does not give other rows silently",

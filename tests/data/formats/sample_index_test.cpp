@@ -1,7 +1,7 @@
 // tests/data/formats/sample_index_test.cpp -- data/formats/sample_index.h
 #include "data/formats/sample_index.h"
 
-#include "data/formats/triples.h"
+#include "data/formats/coco.h"
 #include "support/catch.h"
 
 namespace longclip {
@@ -15,7 +15,7 @@ std::string index_of_file() {
   IndexBuilder builder(format, kFile);
   format.scan(kFile, builder);
   builder.add_composed(compose_triple("c", {"z"}, {}), 9);
-  builder.add_bad(10, "d", "no reason");
+  builder.add_bad({"", 10, "d", "no reason", BadKind::kMissing});
   return builder.finish(kKey);
 }
 
@@ -29,8 +29,21 @@ TEST_CASE("SampleIndex: rows, lines, composed rows and reasons come back", "[for
   REQUIRE(index.line_of(2) == 4);
   REQUIRE(index.bad_rows() == std::vector<int64_t>{1, 4});
   REQUIRE(index.bad_row(0).reason == "no 'image'");
-  REQUIRE((index.bad_row(1).image == "d" && index.bad_row(1).reason == "no reason"));
+  REQUIRE(index.bad_row(0).kind == BadKind::kRow);
+  REQUIRE((index.bad_row(1).image == "d" && index.bad_row(1).reason == "no reason" &&
+           index.bad_row(1).kind == BadKind::kMissing));
   REQUIRE(index.hashes(2, 2)[0] == index.hash_of_row(2));
+}
+
+TEST_CASE("IndexBuilder: captions that are left out are a warning with their number", "[formats][unit]") {
+  const std::string file =
+      R"({"images": [{"id": 1, "file_name": "a"}], "annotations": [{"image_id": 1, "caption": "x"}, {"image_id": 1, "caption": ""},
+    {"image_id": 7, "caption": "z"}]})";
+  const Coco format;
+  IndexBuilder builder(format, file);
+  format.scan(file, builder);
+  REQUIRE(builder.warnings() == std::vector<std::string>{"1 annotations are of no image in the file, 0 cannot be read",
+                                                         "1 blank captions are left out; their pictures have others"});
 }
 
 TEST_CASE("SampleIndex: another file, other parameters or another version are told", "[formats][unit]") {
@@ -42,7 +55,7 @@ TEST_CASE("SampleIndex: another file, other parameters or another version are to
   other.text = "yek";
   REQUIRE_THROWS_WITH(open(other, index_of_file()), ContainsSubstring("is of another file"));
   std::string bytes = index_of_file();
-  bytes[6] = 2;
+  ++bytes[6];
   REQUIRE_THROWS_WITH(open(kKey, bytes), ContainsSubstring("no index of this version"));
 }
 

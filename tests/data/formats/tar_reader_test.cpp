@@ -53,6 +53,22 @@ TEST_CASE("TarReader: members come with their names, data and places", "[formats
   REQUIRE(names_in(kEnd + "anything behind the end").empty());
 }
 
+TEST_CASE("TarReader: what stands behind the end is told, unless it is zeros", "[formats][unit]") {
+  const auto has_more = [](const std::string& archive) {
+    TarReader reader(archive);
+    for (TarMember member; reader.next(member);) {
+    }
+    return reader.has_more();
+  };
+  const std::string one = test::tar_of({{"a.txt", "hello"}}), two = test::tar_of({{"b.txt", "hello"}});
+  REQUIRE_FALSE(has_more(one));
+  REQUIRE_FALSE(has_more(one + std::string(10240, '\0')));
+  REQUIRE_FALSE(has_more(one.substr(0, 1024)));  // no end mark
+  REQUIRE_FALSE(has_more(""));
+  REQUIRE(has_more(one + two));
+  REQUIRE(has_more(one + std::string(20000, '\0') + "x"));
+}
+
 TEST_CASE("TarReader: names may be long, in GNU's way, in pax's and in two parts", "[formats][unit]") {
   const std::string name(300, 'n');
   REQUIRE(only_member(tar_member({"././@LongLink", name + '\0', 'L'}) + tar_member({"nnn", "x"})).name == name);

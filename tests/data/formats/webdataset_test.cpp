@@ -2,6 +2,7 @@
 #include "data/formats/webdataset.h"
 
 #include "base/json.h"
+#include "data/formats/sample_index.h"
 #include "opened.h"
 #include "support/catch.h"
 #include "tar_writer.h"
@@ -79,6 +80,23 @@ TEST_CASE("Webdataset: a shard that cannot be read to its end, or has nothing us
   REQUIRE_THROWS_WITH(open(test::DataFile("s.tar", tar_of({{"README", "x"}}))), ContainsSubstring("holds no sample"));
   REQUIRE_THROWS_WITH(open(test::DataFile("s.tar", "")), ContainsSubstring("holds no sample"));
   REQUIRE_THROWS_WITH(open(test::DataFile("s.tar", "\x1F\x8B rest")), ContainsSubstring("run gunzip"));
+}
+
+TEST_CASE("Webdataset: archives joined with cat are read to the first end, with a warning that names the fix",
+          "[formats][unit]") {
+  const std::string one = tar_of({{"0.jpg", "x"}, {"0.txt", "y"}}), two = tar_of({{"1.jpg", "x"}, {"1.txt", "y"}});
+  const auto warnings_of = [](const std::string& shard) {
+    const Webdataset format;
+    IndexBuilder rows(format, shard);
+    format.scan(shard, rows);
+    return rows.warnings();
+  };
+  REQUIRE(open(test::DataFile("s.tar", one + two))->rows() == 1);
+  REQUIRE(warnings_of(one + std::string(10240, '\0')).empty());
+  const std::vector<std::string> warnings = warnings_of(one + two + two);
+  REQUIRE(warnings.size() == 1);
+  REQUIRE_THAT(warnings[0], ContainsSubstring("ends at byte 2048 of 9216, behind 1 samples") &&
+                                ContainsSubstring("tar --concatenate"));
 }
 
 TEST_CASE("Webdataset: shards of a pattern are one source, and skip and limit go across them", "[formats][unit]") {

@@ -24,6 +24,18 @@ TEST_CASE("read_file: a missing file and a folder are errors that name them", "[
   REQUIRE_THROWS_AS(read_file(folder.path()), DataError);
 }
 
+TEST_CASE("MappedFile: its identity is that of what was mapped, also once another file has the name", "[base][unit]") {
+  const test::TemporaryFolder folder;
+  write_file_atomically(folder / "a", "one");
+  const FileIdentity before = identity_of(folder / "a");
+  const MappedFile mapped(folder / "a");
+  write_file_atomically(folder / "a", "other");
+  REQUIRE(mapped.identity() == before);
+  REQUIRE(mapped.text() == "one");
+  REQUIRE_FALSE(identity_of(folder / "a") == before);
+  REQUIRE_THROWS_AS(identity_of(folder / "none"), DataError);
+}
+
 TEST_CASE("is_valid_utf8: overlong forms, surrogates and cut sequences are refused", "[base][unit]") {
   for (const char* good : {"", "a", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80"}) REQUIRE(is_valid_utf8(good));
   for (const char* bad : {"\xC0\xAF", "\xED\xA0\x80", "\xE2\x82", "\xFF", "\xF4\x90\x80\x80"}) REQUIRE_FALSE(is_valid_utf8(bad));
