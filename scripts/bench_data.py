@@ -6,12 +6,13 @@ and ids of captions must be equal, or the run fails.
 """
 import argparse
 import json
-import os
 import pathlib
 import statistics
 import subprocess
 import sys
 import tempfile
+
+from bench_common import in_turns, is_there, left_out, machine, report, run
 
 IMAGES = """
 import hashlib, io, json, sys, time
@@ -30,6 +31,37 @@ for file in files:
 print(json.dumps({"images": len(files), "seconds": seconds, "sha256": sha.hexdigest()}))
 """
 
+# torch.utils.data.DataLoader over the same rows: pictures and the long captions' ids, batches of 32 as float32.
+LOADER = """
+import json, sys, time
+import open_clip, PIL.Image, torch
+from torchvision import transforms
+from torchvision.transforms import InterpolationMode
+triples, images, size, workers = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+rows = [json.loads(line) for line in open(triples, encoding="utf-8")] * 8
+tokenize = open_clip.get_tokenizer("ViT-B-16", context_length=248)
+transform = transforms.Compose([transforms.Resize(size, interpolation=InterpolationMode.BICUBIC), transforms.CenterCrop(size),
+    lambda picture: picture.convert("RGB"), transforms.ToTensor(),
+    transforms.Normalize((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))])
+def first(caption):
+    caption = caption[0] if isinstance(caption, list) else caption
+    return caption if isinstance(caption, str) else caption.get("caption", "")
+class Rows(torch.utils.data.Dataset):
+    def __len__(self):
+        return len(rows)
+    def __getitem__(self, i):
+        with PIL.Image.open(f"{images}/{rows[i]['image']}") as picture:
+            pixels = transform(picture)
+        long, short = (first(rows[i][key]) if key in rows[i] else "" for key in ("long", "short"))
+        return pixels, tokenize([long, short])
+torch.set_num_threads(1)
+loader = torch.utils.data.DataLoader(Rows(), batch_size=32, shuffle=True, drop_last=True, num_workers=workers)
+start, count = time.monotonic(), 0
+for pixels, ids in loader:
+    count += len(pixels)
+print(json.dumps({"rows": count, "seconds": time.monotonic() - start}))
+"""
+
 TOKENS = """
 import hashlib, json, sys, time
 import numpy, transformers
@@ -45,37 +77,22 @@ print(json.dumps({"texts": len(texts), "tokens": sum(map(len, ids)), "seconds": 
 """
 
 
-def run(command):
-    """The JSON that a command prints; one thread."""
-    environment = dict(os.environ, OMP_NUM_THREADS="1", RAYON_NUM_THREADS="1", TOKENIZERS_PARALLELISM="false")
-    return json.loads(subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE).stdout)
-
-
-def is_there(*modules):
-    return subprocess.run([sys.executable, "-c", f"import {', '.join(modules)}"], stderr=subprocess.DEVNULL).returncode == 0
-
-
-def in_turns(rounds, ours, peer):
-    """Medians of seconds of both commands, and their last results, which must agree."""
-    times, results = ([], []), None
-    for _ in range(rounds):
-        results = run(ours), run(peer)
-        for seconds, result in zip(times, results):
-            seconds.append(result["seconds"])
-    if results[0]["sha256"] != results[1]["sha256"]:
-        sys.exit(f"bench_data: different results: {ours} and {peer}")
-    return [statistics.median(seconds) for seconds in times], results
-
-
-def report(row):
-    print(json.dumps(row), flush=True)
-
-
 def compare(what, count, rounds, ours, peer):
-    (mine, other), results = in_turns(rounds, ours, peer)
-    number = results[0][count]
-    report({"bench": what, "unit": f"{count}/s", count: number, "longclip": round(number / mine, 1), "peer": round(number / other, 1),
-            "times": round(other / mine, 2), "equal": True, "threads": 1, "rounds": rounds})
+    """Both must have the same result; one thread each."""
+    mine, other = in_turns(rounds, lambda: run(ours, threads=1), lambda: run(peer, threads=1))
+    if mine[-1]["sha256"] != other[-1]["sha256"]:
+        sys.exit(f"bench_data: different results: {ours} and {peer}")
+    report_rate(what, count, mine, other, equal=True, threads=1)
+
+
+def report_rate(what, count, mine, other=None, **more):
+    number = mine[-1][count]
+    rates = [[round(number / result["seconds"], 1) for result in results] for results in (mine, other) if results]
+    medians = [statistics.median(values) for values in rates]
+    row = {"bench": what, "machine": machine(), "unit": f"{count}/s", count: number, "longclip": medians[0], "longclip_rounds": rates[0]}
+    if other:
+        row |= {"peer": medians[1], "peer_rounds": rates[1], "times": round(medians[0] / medians[1], 2)}
+    report(row | more)
 
 
 def small_copies(files, folder):
@@ -98,8 +115,7 @@ def write_lines(path, lines):
 
 def bench_images(args, rows, folder):
     if not is_there("torchvision", "PIL"):
-        print("bench_data: images are left out: torchvision is missing (scripts/setup.sh --full-wheel)", file=sys.stderr)
-        return
+        return left_out("the comparison of images", "torchvision")
     files = [args.data / row["image"] for row in rows][:args.pictures]
     (folder / "small").mkdir()
     for name, pictures in (("as they are", files), ("short side 200", small_copies(files, folder / "small") * 8)):
@@ -110,8 +126,7 @@ def bench_images(args, rows, folder):
 
 def bench_tokens(args, rows, folder):
     if not is_there("transformers"):
-        print("bench_data: tokens are left out: transformers is missing (scripts/setup.sh --full-wheel)", file=sys.stderr)
-        return
+        return left_out("the comparison of tokens", "transformers")
     captions = [text if isinstance(text, str) else text.get("caption", "") for row in rows
                 for text in (row["long"] if isinstance(row["long"], list) else [row["long"]])]
     # The peer leaves out CLIP's cleaning of texts (curly quotes, entities), so the ids are the same for plain ones only.
@@ -124,14 +139,16 @@ def bench_tokens(args, rows, folder):
 
 
 def bench_loader(args, folder):
-    for cached in (False, True):
-        for workers in (1, 2):
-            command = [str(args.bench), "loader", str(args.data / "triples.jsonl"), str(args.data), "224", str(workers),
-                       str(folder / "cache") if cached else "-"]
-            results = [run(command) for _ in range(args.rounds)]
-            seconds = statistics.median(result["seconds"] for result in results)
-            report({"bench": "loader, crops from the cache" if cached else "loader", "unit": "rows/s", "rows": results[0]["rows"],
-                    "longclip": round(results[0]["rows"] / seconds, 1), "threads": workers, "rounds": args.rounds})
+    peer = is_there("torchvision", "PIL", "open_clip")
+    if not peer:
+        left_out("the loader's peer", "torchvision or open_clip_torch")
+    for workers in (1, 2, 4):
+        for cached in (False, True):
+            data = [args.data / "triples.jsonl", args.data, 224, workers]
+            sides = [lambda: run([args.bench, "loader", *data, folder / "cache" if cached else "-"], threads=1)]
+            if peer and not cached:
+                sides.append(lambda: run([sys.executable, "-c", LOADER, *data], threads=1))
+            report_rate("loader, crops from the cache" if cached else "loader", "rows", *in_turns(args.rounds, *sides), threads=workers)
 
 
 def main():

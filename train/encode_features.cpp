@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/progress.h"
 #include "base/signals.h"
 #include "model/vision_tower.h"
@@ -30,6 +31,12 @@ class OptionalBar {
   std::optional<ProgressBar> bar_;
 };
 
+int64_t count_not_finite(const at::Tensor& rows_NE) { return rows_NE.isfinite().all(1).logical_not().sum().item<int64_t>(); }
+
+void warn_of_not_finite(int64_t count, const char* what) {
+  if (count > 0) log_warning("features of {} {} are not finite: the model has diverged or its weights are damaged", count, what);
+}
+
 }  // namespace
 
 at::Tensor encode_pictures(const Clip& model, const std::vector<PictureEntry>& pictures, const EncodeOptions& options,
@@ -43,21 +50,23 @@ at::Tensor encode_pictures(const Clip& model, const std::vector<PictureEntry>& p
                                .keep_going = options.keep_going});
   OptionalBar bar(options.show_progress, "encode pictures", static_cast<int64_t>(pictures.size()));
   at::Tensor image_KE = at::empty({static_cast<int64_t>(pictures.size()), model.architecture().embed_dim});
-  int64_t done = 0;
+  int64_t done = 0, not_finite = 0;
   for (at::Tensor pixels = reader.next(); pixels.defined(); pixels = reader.next()) {
     throw_if_stop_requested();
     const at::Tensor image_B3SS = normalize_pixels(pixels.to(model.device()));
     const PartFeatures batch = take_patches ? model.encode_image_patches(image_B3SS, options.forward)
                                             : PartFeatures{model.encode_image(image_B3SS, options.forward), {}};
+    not_finite += count_not_finite(batch.feature_NE);
     for (const int64_t broken : reader.broken()) {
       if (broken < done) continue;
-      batch.feature_NE[broken - done].fill_(std::nan(""));
-      if (take_patches) batch.parts[broken - done].fill_(std::nan(""));
+      batch.feature_NE[broken - done].fill_(options.unread_value);
+      if (take_patches) batch.parts[broken - done].fill_(options.unread_value);
     }
     image_KE.narrow(0, done, pixels.size(0)).copy_(batch.feature_NE);
     if (take_patches) take_patches(batch.parts.cpu());
     bar.update(done += pixels.size(0));
   }
+  warn_of_not_finite(not_finite, "pictures");
   return image_KE;
 }
 
@@ -83,6 +92,7 @@ at::Tensor encode_ids(const Clip& model, const TokenizedTexts& texts, const Enco
   const auto total = static_cast<int64_t>(texts.ids.size());
   OptionalBar bar(options.show_progress, "encode texts", total);
   at::Tensor text_ME = at::empty({total, architecture.embed_dim});
+  int64_t not_finite = 0;
   for (int64_t first = 0; first < total; first += options.items_per_batch) {
     throw_if_stop_requested();
     const int64_t last = std::min(first + options.items_per_batch, total);
@@ -90,10 +100,12 @@ at::Tensor encode_ids(const Clip& model, const TokenizedTexts& texts, const Enco
     const PackedTexts packed = pack_texts(ids, architecture.eos_id, architecture.context_length, model.device());
     const PartFeatures batch = take_tokens ? model.encode_text_tokens(packed, options.forward)
                                            : PartFeatures{model.encode_text(packed, options.forward), {}};
+    not_finite += count_not_finite(batch.feature_NE);
     text_ME.slice(0, first, last).copy_(batch.feature_NE);
     if (take_tokens) take_tokens(batch.parts.cpu());
     bar.update(last);
   }
+  warn_of_not_finite(not_finite, "texts");
   return text_ME;
 }
 

@@ -3,6 +3,7 @@
 // Shapes: K pictures, M texts, E joint embedding.
 
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,8 +22,9 @@ struct EncodeOptions {
   bool show_progress = false;
   /// Texts are cut to so many ids, start and end counted; empty: to the model's positions.
   std::optional<int64_t> max_tokens = {};
-  /// A missing or broken picture is logged and its feature is NaN, instead of being an error.
+  /// A missing or broken picture is logged and its rows hold `unread_value`, instead of being an error.
   bool keep_going = false;
+  double unread_value = std::numeric_limits<double>::quiet_NaN();
 };
 
 /// Takes the parts of one batch, on the CPU; batches come in order.

@@ -1,8 +1,6 @@
 // train/retrieval_evaluation.cpp -- see train/retrieval_evaluation.h
 #include "train/retrieval_evaluation.h"
 
-#include <ATen/ops/tensor.h>
-
 #include "base/error.h"
 #include "base/log.h"
 #include "eval/retrieval_protocol.h"
@@ -11,33 +9,25 @@
 namespace longclip {
 namespace {
 
-/// Pictures of a set that can be compared: those that could not be read have features that are NaN.
-struct Readable {
-  at::Tensor image_KE;
-  at::Tensor kept_captions;  ///< undefined: all
-  std::vector<int64_t> picture_of_caption;
-
-  at::Tensor captions_of(const at::Tensor& text_ME) const {
-    return kept_captions.defined() ? text_ME.index_select(0, kept_captions) : text_ME;
+/// Features of the pictures that could be read; the others, whose rows are 0 (SharedEncoder), leave the set with their captions.
+at::Tensor leave_out_unread(const at::Tensor& image_KE, RetrievalSet& set) {
+  const at::Tensor read_K = image_KE.ne(0).any(1);
+  if (read_K.all().item<bool>()) return image_KE;
+  const at::Tensor new_index_K = read_K.to(at::kLong).cumsum(0).sub(1);
+  RetrievalSet left;
+  left.skipped = std::move(set.skipped);
+  for (size_t picture = 0; picture < set.pictures.size(); ++picture) {
+    if (read_K[static_cast<int64_t>(picture)].item<bool>()) left.pictures.push_back(std::move(set.pictures[picture]));
   }
-};
-
-Readable leave_out_broken(const at::Tensor& image_KE, const std::vector<int64_t>& picture_of_caption) {
-  const at::Tensor good_K = image_KE.isfinite().all(1);
-  if (good_K.all().item<bool>()) return {image_KE, {}, picture_of_caption};
-  const at::Tensor new_index_K = good_K.to(at::kLong).cumsum(0).sub(1);
-  Readable left;
-  std::vector<int64_t> kept_captions;
-  for (size_t caption = 0; caption < picture_of_caption.size(); ++caption) {
-    const int64_t picture = picture_of_caption[caption];
-    if (!good_K[picture].item<bool>()) continue;
-    kept_captions.push_back(static_cast<int64_t>(caption));
+  for (size_t caption = 0; caption < set.captions.size(); ++caption) {
+    const int64_t picture = set.picture_of_caption[caption];
+    if (!read_K[picture].item<bool>()) continue;
+    left.captions.push_back(std::move(set.captions[caption]));
     left.picture_of_caption.push_back(new_index_K[picture].item<int64_t>());
   }
-  require<DataError>(!kept_captions.empty(), "not one picture of the retrieval set can be read");
-  left.image_KE = image_KE.index_select(0, good_K.nonzero().flatten());
-  left.kept_captions = at::tensor(kept_captions, at::kLong);
-  return left;
+  require<DataError>(!left.captions.empty(), "not one picture of the retrieval set can be read");
+  set = std::move(left);
+  return image_KE.index_select(0, read_K.nonzero().flatten());
 }
 
 /// Measures one kind of captions after the other.
@@ -57,20 +47,18 @@ class RetrievalEvaluation {
     for (const BadRow& row : scores.set.skipped) log_warning("{}:{}: left out of the evaluation: {}", row.source, row.line, row.reason);
     check_counts(scores.set);
     encode_new_pictures(scores.set.pictures);
-    const Readable readable = leave_out_broken(image_KE_, scores.set.picture_of_caption);
+    const at::Tensor image_KE = leave_out_unread(image_KE_, scores.set);
     const EncodedTexts texts = encoder_.texts(scores.set.captions);
     if (texts.truncated > 0) log_warning("{} captions are longer than the model's {} positions and were cut", texts.truncated, positions_);
-    const at::Tensor text_ME = readable.captions_of(texts.text_ME);
-    static_cast<RetrievalScores&>(scores) = retrieval_recalls(readable.image_KE, text_ME, readable.picture_of_caption);
+    static_cast<RetrievalScores&>(scores) = retrieval_recalls(image_KE, texts.text_ME, scores.set.picture_of_caption);
     for (const int64_t n : job_.max_tokens) {
-      scores.by_max_tokens[n] = retrieval_recalls(readable.image_KE, readable.captions_of(encoder_.texts(scores.set.captions, n).text_ME),
-                                                  readable.picture_of_caption);
+      scores.by_max_tokens[n] = retrieval_recalls(image_KE, encoder_.texts(scores.set.captions, n).text_ME, scores.set.picture_of_caption);
     }
     if (job_.num_best == 0) {
       scores.set = {};
     } else {
-      scores.best_of_picture = best_candidates(readable.image_KE, text_ME, job_.num_best);
-      scores.best_of_caption = best_candidates(text_ME, readable.image_KE, job_.num_best);
+      scores.best_of_picture = best_candidates(image_KE, texts.text_ME, job_.num_best);
+      scores.best_of_caption = best_candidates(texts.text_ME, image_KE, job_.num_best);
     }
     return scores;
   }

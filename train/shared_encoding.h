@@ -12,9 +12,11 @@ namespace longclip {
 class SharedEncoder {
  public:
   SharedEncoder(const Clip& model, EncodeOptions options, Communicator& comm)
-      : model_(model), options_(std::move(options)), comm_(comm) {}
+      : model_(model), options_(std::move(options)), comm_(comm) {
+    options_.unread_value = 0;  // NaN would look like a model that has diverged
+  }
 
-  /// Unit rows image_KE on every rank, in the order of `pictures`.
+  /// Unit rows image_KE on every rank, in the order of `pictures`. Under keep_going, pictures that cannot be read have rows of 0.
   at::Tensor pictures(const std::vector<PictureEntry>& pictures) const;
   /// Unit rows text_ME on every rank; `truncated` is over all ranks. `max_tokens`: as EncodeOptions has it.
   EncodedTexts texts(const std::vector<std::string>& texts, std::optional<int64_t> max_tokens = {}) const;

@@ -11,6 +11,7 @@
 #include "base/progress.h"
 #include "dist/gather.h"
 #include "loss/coarse_features.h"
+#include "optim/loss_scale.h"
 
 namespace longclip {
 
@@ -18,9 +19,11 @@ void Trainer::run() {
   while (state_.step < last_step_ && stop_code_ == 0) {
     const double started_seconds = monotonic_seconds();
     comm_.at_step(state_.step + 1);
+    profiler_.before(state_.step + 1);
     PairBatch batch = next_batch();
     const StepReport report = train_step(batch);                              // [all]
     Json metrics = account(batch, report, monotonic_seconds() - started_seconds);
+    profiler_.after(state_.step);
     log_row_ids(batch);                                                       // [all]
     if (eval_due()) metrics.update(evaluate());                               // [all]
     if (logs_) logs_->write_step(metrics);
@@ -36,16 +39,17 @@ StepReport Trainer::train_step(PairBatch& batch) {
   StepReport report;
   report.lr = schedule_.at(state_.step);                                      // pure function of the step: resume is exact
   report.logit_scale = model_.logit_scale().item<double>();
+  report.loss_scale = is_fp16() ? state_.loss_scale : 1;
   optimizer_->zero_grad();
 
   StepFeatures encoded(model_, batch, step_options_);                         // image_BE, long_BE, short_BE; unit rows
   Features mine = add_local_coarse(encoded.features(), report);
   const Features all = gather(mine, report);                                  // [all] the rows of every rank, one collective
   const LossTerms loss = long_clip_loss(mine, all, model_.logit_scale(), comm_.rank(), config_.loss);
-  encoded.backward(loss.total, *reducer_);                                    // [all] gradients become the mean over ranks
+  encoded.backward(loss.total.mul(report.loss_scale), *reducer_);                                  // [all] gradients become the mean over ranks
 
   report.num_tokens = encoded.num_tokens();
-  report.grad_norm = optimizer_->grad_norm();
+  report.grad_norm = optimizer_->grad_norm() / report.loss_scale;
   agree(loss, batch, report);                                                 // [all] the only other collective of a step
   apply(report);                                                              // same verdict on every rank
   return report;
@@ -92,11 +96,12 @@ Features Trainer::gather(Features& mine, StepReport& report) {
 
 void Trainer::apply(StepReport& report) {
   report.applied = std::isfinite(report.loss) && std::isfinite(report.grad_norm);
+  if (is_fp16()) update_loss_scale(report.applied, state_.loss_scale, state_.loss_scale_good_steps);
   if (!report.applied) return;
   const auto& max_norm = config_.optim.max_grad_norm;
-  if (max_norm && report.grad_norm > *max_norm) optimizer_->scale_grads(*max_norm / report.grad_norm);
+  const double clipped = max_norm && report.grad_norm > *max_norm ? report.grad_norm / *max_norm : 1;
   if (saver_) saver_->before_update();  // nothing changes before the checkpoint in work has its copy
-  optimizer_->step(report.lr);
+  optimizer_->step(report.lr, report.loss_scale * clipped);
   const auto& max_scale = config_.loss.max_logit_scale;
   if (max_scale && model_.logit_scale().item<double>() > *max_scale) model_.set_logit_scale(*max_scale);
 }

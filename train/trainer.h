@@ -19,6 +19,7 @@
 #include "train/run_folder.h"
 #include "train/run_saver.h"
 #include "train/step_features.h"
+#include "train/step_profiler.h"
 
 namespace longclip {
 
@@ -26,11 +27,13 @@ namespace longclip {
 struct StepReport {
   double lr = 0;
   double logit_scale = 0;  ///< as used in the step
+  double loss_scale = 1;   ///< the same; 1 but for fp16
   double loss = 0, loss_long = 0, loss_short = 0;
   double grad_norm = 0;  ///< before clipping
   double pcm_energy = 1;
   int64_t num_tokens = 0;
   int64_t num_truncated = 0;
+  int64_t peak_memory_bytes = 0;   ///< of the rank that needed most
   double data_wait_seconds = 0;    ///< mean over ranks
   bool applied = false;            ///< false: a loss or gradient was not finite, and nothing was changed
   SaveVerdict save = SaveVerdict::kNothing;  ///< what rank 0 wants after this step
@@ -56,6 +59,7 @@ class Trainer {
   Features gather(Features& mine, StepReport& report);                                // [all]
   void agree(const LossTerms& loss, PairBatch& batch, StepReport& report);            // [all]
   void apply(StepReport& report);
+  bool is_fp16() const { return config_.precision.compute == Precision::kFp16; }
   Json account(const PairBatch& batch, const StepReport& report, double step_seconds);
   void log_row_ids(const PairBatch& batch);                                           // [all]
   void check_limits(const PairBatch& batch, const StepReport& report);
@@ -88,6 +92,7 @@ class Trainer {
   LoaderWatch loader_watch_;
   SampleCounts counts_;  // of this rank and this process
   StepOptions step_options_;
+  StepProfiler profiler_;
   LrSchedule schedule_;
   int64_t total_steps_ = 0;
   int64_t last_step_ = 0;    // total_steps_, or run.stop_after_steps
@@ -97,6 +102,9 @@ class Trainer {
 
 /// The device that run.device asks for, and this rank's GPU. Throws InputError where there is none.
 at::Device choose_device(DeviceChoice choice, int64_t local_rank);
+
+/// Of the towers.
+at::ScalarType compute_dtype(Precision precision);
 
 /// Threads that prepare data on this rank: `workers`, or its share of the processor cores.
 int64_t choose_workers(const std::optional<int64_t>& workers, const Communicator& comm);

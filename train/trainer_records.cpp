@@ -9,6 +9,7 @@
 #include "base/progress.h"
 #include "base/signals.h"
 #include "model/clip.h"
+#include "tensors/device_memory.h"
 #include "train/retrieval_report.h"
 #include "train/trainer.h"
 #include "train/zero_shot_evaluation.h"
@@ -58,6 +59,7 @@ Json Trainer::account(const PairBatch& batch, const StepReport& report, double s
           {"loss_short", report.loss_short},
           {"lr", report.lr},
           {"logit_scale", report.logit_scale},
+          {"loss_scale", report.loss_scale},
           {"grad_norm", report.grad_norm},
           {"pcm_energy", report.pcm_energy},
           {"skipped", !report.applied},
@@ -67,18 +69,19 @@ Json Trainer::account(const PairBatch& batch, const StepReport& report, double s
           {"data_wait_seconds", report.data_wait_seconds},
           {"checkpoint_stall_seconds", saver_ ? saver_->take_stall_seconds() : 0.0},
           {"tokens", report.num_tokens},
-          {"truncated", report.num_truncated}};
+          {"truncated", report.num_truncated},
+          {"peak_memory_bytes", report.peak_memory_bytes}};
 }
 
 void Trainer::agree(const LossTerms& loss, PairBatch& batch, StepReport& report) {
   // A stop, a bad row or a clock on one rank concerns all: what each wants travels with its losses, in one collective.
-  enum { kLoss, kLong, kShort, kEnergy, kWait, kTokens, kTruncated, kStop, kSave, kBadRows };
+  enum { kLoss, kLong, kShort, kEnergy, kWait, kTokens, kTruncated, kStop, kSave, kBadRows, kMemory };
   const SaveVerdict save = saver_ ? saver_->verdict(state_.step + 1) : SaveVerdict::kNothing;  // of rank 0, for all
   const auto all = comm_.all_gather_numbers({loss.total.item<double>(), loss.long_term.item<double>(), loss.short_term.item<double>(),
                                              report.pcm_energy, batch.wait_seconds, static_cast<double>(report.num_tokens),
                                              static_cast<double>(batch.counts.truncated_long + batch.counts.truncated_short),
                                              static_cast<double>(stop_requested()), static_cast<double>(save),
-                                             static_cast<double>(batch.skipped.size())});
+                                             static_cast<double>(batch.skipped.size()), static_cast<double>(peak_memory_bytes(device_))});
   const auto sum = [&](size_t column) {
     double total = 0;
     for (const std::vector<double>& rank : all) total += rank[column];
@@ -93,6 +96,7 @@ void Trainer::agree(const LossTerms& loss, PairBatch& batch, StepReport& report)
   report.num_tokens = std::llround(sum(kTokens));
   report.num_truncated = std::llround(sum(kTruncated));
   report.save = static_cast<SaveVerdict>(std::llround(sum(kSave)));
+  for (const std::vector<double>& rank : all) report.peak_memory_bytes = std::max<int64_t>(report.peak_memory_bytes, std::llround(rank[kMemory]));
   for (const std::vector<double>& rank : all) stop_code_ = std::max(stop_code_, static_cast<int>(rank[kStop]));
   if (sum(kBadRows) > 0) batch.skipped = gather_bad_rows(batch.skipped, comm_);
 }
@@ -151,12 +155,19 @@ Json Trainer::evaluate() {
                               .workers = choose_workers(config_.data.workers, comm_),
                               .decode = config_.data.decode_options(),
                               .keep_going = true};  // one bad validation picture must not end a run
-  Json metrics;
+  Json metrics = Json::object();
+  const auto add = [&](const std::string& name, const auto& measure) {
+    try {
+      metrics.update(to_metrics(name, measure()));
+    } catch (const NotFiniteError& error) {  // on every rank: each has all features
+      log_warning("eval '{}': no numbers at step {}: {}", name, state_.step, error.what());
+    }
+  };
   for (const RetrievalConfig& set : config_.eval.retrieval) {
-    metrics.update(to_metrics(set.label(), evaluate_retrieval(model_, {.set = set, .encode = options, .strict = false}, comm_)));
+    add(set.label(), [&] { return evaluate_retrieval(model_, {.set = set, .encode = options, .strict = false}, comm_); });
   }
   for (const ZeroShotConfig& set : config_.eval.zeroshot) {
-    metrics.update(to_metrics(set.name, evaluate_zero_shot(model_, load_zero_shot_set(set), options, comm_)));
+    add(set.name, [&] { return evaluate_zero_shot(model_, load_zero_shot_set(set), options, comm_); });
   }
   note_best(metrics);
   return metrics;
@@ -165,7 +176,7 @@ Json Trainer::evaluate() {
 /// The checkpoint of this step is due when it is the best.
 void Trainer::note_best(const Json& metrics) {
   const auto& name = config_.checkpoint.keep_best;
-  if (!name) return;
+  if (!name || !metrics.contains(*name)) return;
   const auto value = metrics.at(*name).get<double>();
   const bool has_best = state_.best_step > 0 && state_.best_metric == *name;
   if (has_best && value <= state_.best_value) return;

@@ -3,6 +3,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/cores.h"
 #include "base/error.h"
@@ -12,6 +13,7 @@
 #include "data/data_fingerprint.h"
 #include "model/clip_file.h"
 #include "train/evaluation_sets.h"
+#include "train/micro_pairs.h"
 #include "train/shared_checkpoint.h"
 #include "train/trainer.h"
 
@@ -62,7 +64,24 @@ Clip placed_model(const RunConfig& config, const std::optional<Checkpoint>& chec
   return model;
 }
 
+/// precision.tf32 and precision.deterministic. Before the first matrix product, as cuBLAS asks.
+void set_arithmetic_of_gpu(const PrecisionConfig& precision) {
+  at::Context& context = at::globalContext();
+  context.setFloat32MatmulPrecision(precision.tf32 ? "high" : "highest");
+  context.setBenchmarkCuDNN(false);
+  if (!precision.deterministic) return;
+  setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
+  context.setDeterministicCuDNN(true);
+  context.setDeterministicAlgorithms(true, /*warn_only=*/false);
+  context.setDeterministicFillUninitializedMemory(false);  // every element is written before it is read
+}
+
 }  // namespace
+
+at::ScalarType compute_dtype(Precision precision) {
+  if (precision == Precision::kFp16) return at::kHalf;
+  return precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat;
+}
 
 at::Device choose_device(DeviceChoice choice, int64_t local_rank) {
 #ifdef LONGCLIP_WITH_CUDA
@@ -100,16 +119,20 @@ Trainer::Trainer(RunConfig config, const std::optional<Checkpoint>& checkpoint, 
     : config_(std::move(config)), comm_(comm), device_(device), model_(placed_model(config_, checkpoint, device)),
       loader_watch_({.workers = choose_workers(config_.data.workers, comm_),
                      .cores = cores_for_each(comm_.local_world_size()),
-                     .crop_cache = config_.data.crop_cache == CropCaching::kOn}) {
+                     .crop_cache = config_.data.crop_cache == CropCaching::kOn}),
+      profiler_(config_.log.profile_steps, config_.run.dir, comm_.rank(), device.is_cuda()) {
+  if (device_.is_cuda()) set_arithmetic_of_gpu(config_.precision);
   dataset_ = std::make_unique<PairDataset>(config_.data, dataset_options(config_, model_.architecture()));
   dataset_->order().pairs_per_rank(comm_.world_size());  // refuses ranks that do not divide a step before any file is written
   open_evaluation_sets(config_.eval);  // a mistake in them is said now, not hours later
   optimizer_ = build_optimizer(model_, config_.optim);
   restore(checkpoint);
-  reducer_ = std::make_unique<GradReducer>(tensors_of(model_), comm_, /*find_unused=*/false);
-  step_options_.forward.compute_dtype = config_.precision.compute == Precision::kBf16 ? at::kBFloat16 : at::kFloat;
+  step_options_.forward.compute_dtype = compute_dtype(config_.precision.compute);
   step_options_.forward.recompute_blocks = config_.memory.activation_checkpointing == Checkpointing::kBlocks;
-  step_options_.micro_pairs = config_.memory.micro_pairs_per_rank;
+  const int64_t pairs = dataset_->order().pairs_per_rank(comm_.world_size());
+  step_options_.micro_pairs = config_.memory.micro_pairs_per_rank ? *config_.memory.micro_pairs_per_rank
+                                                                  : choose_micro_pairs(model_, step_options_.forward, pairs, comm_.local_world_size());
+  reducer_ = std::make_unique<GradReducer>(tensors_of(model_), comm_, /*find_unused=*/false);  // after the trials: it hooks into the backward pass
   schedule_ = {config_.optim.lr, config_.schedule.warmup_steps, total_steps_};
   if (comm_.rank() == 0) logs_ = std::make_unique<RunLogs>(config_, state_.step);
   bad_samples_ = std::make_unique<BadSampleLog>(BadSampleLog::Options{
@@ -130,6 +153,7 @@ Trainer::Trainer(RunConfig config, const std::optional<Checkpoint>& checkpoint, 
 }
 
 void Trainer::restore(const std::optional<Checkpoint>& checkpoint) {
+  state_.loss_scale = config_.precision.initial_loss_scale;
   if (checkpoint) {
     state_ = checkpoint->state;
     optimizer_->load_state(checkpoint->optimizer);

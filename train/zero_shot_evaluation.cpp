@@ -40,11 +40,11 @@ ZeroShotScores evaluate_zero_shot(const Clip& model, const ZeroShotSet& set, con
   const at::Tensor class_CE = encode_classes(encoder, set);
   at::Tensor image_KE = encoder.pictures(set.folders.pictures);
   std::vector<int64_t> class_of_picture = set.folders.class_of_picture;
-  const at::Tensor broken_K = image_KE.isnan().any(1);
-  if (options.keep_going && broken_K.any().item<bool>()) {
-    std::erase_if(class_of_picture, [&, i = int64_t{0}](int64_t) mutable { return broken_K[i++].item<bool>(); });
+  const at::Tensor read_K = image_KE.ne(0).any(1);  // SharedEncoder: the rows of the others are 0
+  if (!read_K.all().item<bool>()) {
+    std::erase_if(class_of_picture, [&, i = int64_t{0}](int64_t) mutable { return !read_K[i++].item<bool>(); });
     require<DataError>(!class_of_picture.empty(), "not one picture of the zero-shot set can be read");
-    image_KE = image_KE.index_select(0, broken_K.logical_not().nonzero().flatten());
+    image_KE = image_KE.index_select(0, read_K.nonzero().flatten());
   }
   return zero_shot_scores(image_KE, class_CE, class_of_picture);
 }

@@ -32,6 +32,10 @@ struct ConfigError : InputError {
 struct DataError : InputError {
   using InputError::InputError;
 };
+/// Features are not finite: the model has diverged or its weights are damaged.
+struct NotFiniteError : DataError {
+  using DataError::DataError;
+};
 /// A rank or a collective failed. Exit code 3.
 struct DistError : std::runtime_error {
   using std::runtime_error::runtime_error;

@@ -20,6 +20,8 @@ void visit_fields(State& state, Visitor&& visit) {
   visit("best_metric", state.best_metric);
   visit("best_step", state.best_step);
   visit("best_value", state.best_value);
+  visit("loss_scale", state.loss_scale);
+  visit("loss_scale_good_steps", state.loss_scale_good_steps);
   visit("config_hash", state.config_hash);
   visit("program_version", state.program_version);
 }
@@ -35,7 +37,9 @@ Json to_json(const RunState& state) {
 RunState run_state_from_json(const Json& json, const std::string& where) {
   RunState state;
   visit_fields(state, [&]<class T>(const char* name, T& value) {
-    if (json.is_object() && !json.contains(name) && std::string_view(name).starts_with("best_")) return;  // before keep_best
+    const std::string_view key = name;
+    const bool newer = key.starts_with("best_") || key.starts_with("loss_scale");  // than the first checkpoints
+    if (newer && json.is_object() && !json.contains(name)) return;
     require<DataError>(json.is_object() && json.contains(name), "{}: '{}' is missing", where, name);
     const Json& member = json.at(name);
     const bool fits = std::is_same_v<T, std::string> ? member.is_string()

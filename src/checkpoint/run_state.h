@@ -21,6 +21,8 @@ struct RunState {
   std::string best_metric;  ///< checkpoint.keep_best when best_step was found
   int64_t best_step = 0;    ///< of the highest value so far; 0: none
   double best_value = 0;
+  double loss_scale = 65536;        ///< of fp16: factor on the loss, and good steps since it changed
+  int64_t loss_scale_good_steps = 0;
   std::string config_hash;
   std::string program_version;
 

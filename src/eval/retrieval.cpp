@@ -17,7 +17,7 @@ using Targets = std::vector<std::vector<int64_t>>;
 
 at::Tensor comparable(const at::Tensor& features, const char* name) {
   const at::Tensor rows = features.detach().to(at::kCPU, at::kFloat).contiguous();
-  require<std::runtime_error>(rows.isfinite().all().item<bool>(),
+  require<NotFiniteError>(rows.isfinite().all().item<bool>(),
                               "{} hold a number that is not finite: the model has diverged or its weights are damaged",
                               name);
   return rows;

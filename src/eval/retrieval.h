@@ -45,7 +45,7 @@ struct RetrievalScores {
 /// target among equals (a collapsed model would get R@1 = 1) nor disfavours it (it would get 0).
 /// The result does not depend on `max_score_elements`, up to scores that differ by the tolerance to within rounding.
 /// A k beyond the number of candidates is fine. Collective: no.
-/// Throws ShapeError for sizes or indices that do not fit, std::runtime_error for features that are not finite.
+/// Throws ShapeError for sizes or indices that do not fit, NotFiniteError for features that are not finite.
 [[nodiscard]] RetrievalScores retrieval_recalls(const at::Tensor& image_KE, const at::Tensor& text_ME,
                                                 const std::vector<int64_t>& picture_of_caption,
                                                 const RetrievalOptions& options = {});

@@ -30,7 +30,7 @@ struct ZeroShotScores {
 /// The rank of a picture's class = 1 + the classes that score higher by more than 1e-6 + those within 1e-6 that have a lower
 /// index: the rule of eval/retrieval.h for equal scores.
 /// image_KE, class_CE unit rows; class_of_picture K indices below C. Throws ShapeError for sizes that do not fit and no
-/// pictures, std::runtime_error for features that are not finite. Collective: no.
+/// pictures, NotFiniteError for features that are not finite. Collective: no.
 [[nodiscard]] ZeroShotScores zero_shot_scores(const at::Tensor& image_KE, const at::Tensor& class_CE,
                                               const std::vector<int64_t>& class_of_picture);
 

@@ -1,13 +1,15 @@
-// kernels/activation.cpp -- QuickGELU: on a CPU one pass each way over plain arrays, elsewhere (and for float64) through
-// SiLU, x*sigmoid(ax) = silu(ax)/a, exact, with library kernels.
+// kernels/activation.cpp -- QuickGELU: one pass each way, on a CPU over plain arrays, on a GPU in a kernel; for other types
+// of a CPU through SiLU, x*sigmoid(ax) = silu(ax)/a, exact, with library kernels.
 #include "kernels/activation.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/silu.h>
 #include <ATen/ops/silu_backward.h>
+#include <ATen/record_function.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "kernels/quick_gelu_cuda.h"
 #include "kernels/quick_gelu_loops.h"
 
 namespace longclip {
@@ -35,6 +37,10 @@ template <class Scalar> void run_backward(const at::Tensor& grad_y, const at::Te
 }
 
 at::Tensor forward_of(const at::Tensor& x) {
+  RECORD_FUNCTION("longclip::quick_gelu", std::vector<c10::IValue>{});
+#ifdef LONGCLIP_WITH_CUDA
+  if (x.is_cuda()) return quick_gelu_cuda(x);
+#endif
   if (!has_loops(x)) return at::silu(x.mul(kSlope)).mul_(1.0 / kSlope);
   const at::Tensor from = x.contiguous(), y = at::empty_like(from);
   x.scalar_type() == at::kFloat ? run_forward<float>(from, y) : run_forward<BFloat16Bits>(from, y);
@@ -42,6 +48,10 @@ at::Tensor forward_of(const at::Tensor& x) {
 }
 
 at::Tensor backward_of(const at::Tensor& grad_y, const at::Tensor& x) {
+  RECORD_FUNCTION("longclip::quick_gelu_backward", std::vector<c10::IValue>{});
+#ifdef LONGCLIP_WITH_CUDA
+  if (x.is_cuda()) return quick_gelu_cuda_backward(grad_y, x);
+#endif
   if (!has_loops(x)) return at::silu_backward(grad_y, x.mul(kSlope));  // d/dx silu(ax)/a = silu'(ax)
   const at::Tensor grad = grad_y.contiguous(), from = x.contiguous(), grad_x = at::empty_like(from);
   x.scalar_type() == at::kFloat ? run_backward<float>(grad, from, grad_x) : run_backward<BFloat16Bits>(grad, from, grad_x);

@@ -14,6 +14,7 @@
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/record_function.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "base/error.h"
@@ -112,10 +113,12 @@ void attend_cuda_backward(const at::Tensor& grad_RHD, const Heads& heads, const 
 }
 
 Attended attend(const Heads& heads, const Plan& plan) {
+  RECORD_FUNCTION("longclip::packed_attention", std::vector<c10::IValue>{});
   return heads.q.is_cuda() ? attend_cuda(heads, plan) : attend_cpu(heads, plan);
 }
 
 void attend_backward(const at::Tensor& grad_RHD, const Heads& heads, const Attended& saved, const Plan& plan, const Heads& grads) {
+  RECORD_FUNCTION("longclip::packed_attention_backward", std::vector<c10::IValue>{});
   heads.q.is_cuda() ? attend_cuda_backward(grad_RHD, heads, saved, plan, grads)
                     : attend_cpu_backward(grad_RHD, heads, saved, plan, grads);
 }

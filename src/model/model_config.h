@@ -53,20 +53,34 @@ struct ModelConfig {
   }
 };
 
-enum class Precision { kFp32, kBf16 };
+enum class Precision { kFp32, kBf16, kFp16 };
 template <> struct EnumNames<Precision> {
-  static constexpr std::array kNames{std::pair{Precision::kFp32, "fp32"}, std::pair{Precision::kBf16, "bf16"}};
+  static constexpr std::array kNames{std::pair{Precision::kFp32, "fp32"}, std::pair{Precision::kBf16, "bf16"},
+                                     std::pair{Precision::kFp16, "fp16"}};
 };
 
 struct PrecisionConfig {
   Precision compute = Precision::kBf16;
+  double initial_loss_scale = 65536;
+  bool tf32 = false;
+  bool deterministic = false;
 
   bool operator==(const PrecisionConfig&) const = default;
 
   template <class Self, class Visitor> static void fields(Self& self, Visitor&& visit) {
     visit("compute", self.compute,
-          {"Arithmetic of the towers, `fp32` or `bf16`. Weights, optimizer and loss are fp32 in both.",
+          {"Arithmetic of the towers, `fp32`, `bf16` or `fp16`. Weights, optimizer and loss are fp32 in all of them. `fp16`: the "
+           "loss is multiplied by a scale that halves after a step whose gradient is not finite (it is skipped, often some of the "
+           "first ones) and doubles after 2000 good ones.",
            "Long-CLIP train.py uses fp16 with a gradient scaler; bf16 needs none"});
+    visit("initial_loss_scale", self.initial_loss_scale,
+          {"For `fp16`: the scale of the first step.", "Long-CLIP train.py (torch.amp.GradScaler's default)"});
+    visit("tf32", self.tf32, {"On a GPU: matrix products of fp32 in TF32 (10 bits of mantissa), faster. No effect on a CPU."});
+    visit("deterministic", self.deterministic,
+          {"On a GPU: only algorithms that give the same bits in every run, slower. A CPU always has them."});
+  }
+  void validate(const RejectField& reject) const {
+    if (!(initial_loss_scale >= 1 && initial_loss_scale <= 1e38)) reject("initial_loss_scale", "must be from 1 to 1e38");
   }
 };
 
@@ -90,7 +104,8 @@ struct MemoryConfig {
     visit("micro_pairs_per_rank", self.micro_pairs_per_rank,
           {.meaning = "Pairs of a rank that pass through the towers at once. The loss still sees all pairs of the "
                       "step, at the price of "
-                      "a second forward pass. `auto`: all of the rank's pairs.",
+                      "a second forward pass. `auto`: all of the rank's pairs, or the most that fit in the free memory (of the GPU; of the "
+                      "machine or its control group, shared by the ranks on it), found by trials before the first step.",
            .empty = "auto"});
   }
   void validate(const RejectField& reject) const {

@@ -3,9 +3,9 @@
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/_foreach_add.h>
-#include <ATen/ops/_foreach_mul.h>
 #include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_fused_adamw.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
@@ -29,7 +29,7 @@ void AdamW::zero_grad() {
   for (at::Tensor& parameter : parameters_) parameter.mutable_grad().reset();
 }
 
-void AdamW::step(double lr) {
+void AdamW::step(double lr, double grad_divisor) {
   const at::NoGradGuard no_grad;
   std::vector<at::Tensor> parameters, grads, exp_avgs, exp_avg_sqs, steps;
   for (size_t i = 0; i < parameters_.size(); ++i) {
@@ -41,9 +41,11 @@ void AdamW::step(double lr) {
     steps.push_back(steps_[i]);
   }
   if (parameters.empty()) return;
+  std::optional<at::Tensor> divisor;  // the kernel divides while it reads
+  if (grad_divisor != 1) divisor = at::full({}, grad_divisor, parameters[0].options().dtype(at::kFloat).requires_grad(false));
   at::_foreach_add_(steps, 1);
   at::_fused_adamw_(parameters, grads, exp_avgs, exp_avg_sqs, /*max_exp_avg_sqs=*/{}, steps, lr, config_.betas[0], config_.betas[1],
-                    config_.weight_decay, config_.eps, /*amsgrad=*/false, /*maximize=*/false);
+                    config_.weight_decay, config_.eps, /*amsgrad=*/false, /*maximize=*/false, divisor);
 }
 
 double AdamW::grad_norm() const {
@@ -53,13 +55,6 @@ double AdamW::grad_norm() const {
   }
   if (grads.empty()) return 0;
   return at::stack(at::_foreach_norm(grads, 2)).to(at::kDouble).square().sum().sqrt().item<double>();
-}
-
-void AdamW::scale_grads(double factor) {
-  const at::NoGradGuard no_grad;
-  for (const at::Tensor& parameter : parameters_) {
-    if (parameter.grad().defined()) parameter.grad().mul_(factor);
-  }
 }
 
 TensorMap AdamW::state() const {

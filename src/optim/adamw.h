@@ -22,12 +22,11 @@ class AdamW {
   void zero_grad();
   /// One update with gradients that REQUIRES finite values (see grad_norm). Parameters without a gradient this step
   /// (a switched-off term) are left as they are.
-  void step(double lr);
+  /// `grad_divisor`: the gradients are divided by it first (loss scaling, clipping).
+  void step(double lr, double grad_divisor = 1);
 
   /// L2 norm of all gradients, computed in float64 from each tensor's own norm; not finite if any entry is not.
   double grad_norm() const;
-  /// Multiplies all gradients by `factor`.
-  void scale_grads(double factor);
 
   /// "exp_avg.NAME", "exp_avg_sq.NAME" and "step.NAME" (float32 scalar) of each parameter.
   TensorMap state() const;

@@ -1,6 +1,9 @@
 #pragma once
 // report/log_config.h -- the `log` section: what a run tells while it works.
 
+#include <array>
+#include <optional>
+
 #include "base/config_field.h"
 #include "base/log.h"
 
@@ -16,6 +19,7 @@ struct LogConfig {
   LogLevel level = LogLevel::kInfo;
   bool tensorboard = true;
   bool row_ids = false;
+  std::optional<std::array<int64_t, 2>> profile_steps;
 
   bool operator==(const LogConfig&) const = default;
 
@@ -26,9 +30,16 @@ struct LogConfig {
     visit("tensorboard", self.tensorboard, {"Write TensorBoard events into `tb/` of the run folder."});
     visit("row_ids", self.row_ids,
           {"Write `row_ids.jsonl`: source and row of every pair of every step, as the ranks used them."});
+    visit("profile_steps", self.profile_steps,
+          {.meaning = "First and last step, counted from 1, of which every rank writes a Chrome trace into `profile/` of the run "
+                      "folder: operations, shapes and times. These steps are slower. `none`: no trace.",
+           .empty = "none"});
   }
   void validate(const RejectField& reject) const {
     if (every_steps < 1) reject("every_steps", "must be at least 1");
+    if (profile_steps && ((*profile_steps)[0] < 1 || (*profile_steps)[1] < (*profile_steps)[0])) {
+      reject("profile_steps", "must be two steps, the first at least 1 and the second not before it");
+    }
   }
 };
 

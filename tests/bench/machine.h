@@ -1,5 +1,5 @@
 #pragma once
-// tests/bench/machine.h -- the device a benchmark runs on: its name, its queue, its peak memory.
+// tests/bench/machine.h -- the device a benchmark runs on: its name, its queue, its time.
 
 #include <c10/core/Device.h>
 
@@ -14,9 +14,5 @@ std::string device_name(at::Device device);
 void synchronize(at::Device device);
 /// Seconds that all threads of this process have computed so far: what a step costs, whatever else the machine does.
 double processor_seconds_now();
-/// CUDA: starts counting the peak of allocated memory anew. A CPU process cannot.
-void reset_peak_memory(at::Device device);
-/// CUDA: most bytes held by tensors since reset_peak_memory. CPU: most resident bytes of the process since it started.
-int64_t peak_memory_bytes(at::Device device);
 
 }  // namespace longclip::bench

@@ -23,6 +23,8 @@
 #include "machine.h"
 #include "model/clip.h"
 #include "optim/adamw.h"
+#include "tensors/device_memory.h"
+#include "tensors/trace_recorder.h"
 #include "useful_flops.h"
 
 namespace longclip::bench {
@@ -36,6 +38,7 @@ struct Options {
   int64_t pairs = 0;  ///< 0: 8 on a CPU, 128 on a GPU
   int64_t steps = 10, warmup_steps = 2;
   std::optional<double> peak_tflops;
+  std::string trace;
 };
 
 double seconds_now() {
@@ -191,6 +194,11 @@ Json run(Options options) {
     tokens += static_cast<double>(captions.num_tokens) / static_cast<double>(options.steps);
   }
   const int64_t memory = peak_memory_bytes(device);
+  if (!options.trace.empty()) {
+    TraceRecorder recorder(device.is_cuda());
+    runner.step(draw_captions(options.pairs, architecture, 0));
+    recorder.save(std::filesystem::absolute(options.trace));
+  }
   const double peak = options.peak_tflops ? *options.peak_tflops * 1e12
                                           : measured_peak(architecture, options, static_cast<int64_t>(tokens), device);
   const double middle = median(seconds), rate = flops / middle, pairs = static_cast<double>(options.pairs);
@@ -202,7 +210,9 @@ Json run(Options options) {
           {"threads", at::get_num_threads()},
           {"pairs", options.pairs},
           {"text_tokens_per_pair", tokens / pairs},
+          {"warmup_steps", options.warmup_steps},
           {"steps", options.steps},
+          {"sizes", to_json(architecture)},
           {"step_seconds",
            {{"median", middle},
             {"min", *std::min_element(seconds.begin(), seconds.end())},
@@ -242,6 +252,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--peak-tflops", options.peak_tflops, "the device's peak; default: measured")
       ->check(CLI::PositiveNumber);
+  app.add_option("--trace", options.trace, "write a Chrome trace of one more step here");
   CLI11_PARSE(app, argc, argv);
   try {
     std::cout << longclip::to_json_line(longclip::bench::run(options)) << std::endl;

@@ -196,6 +196,12 @@ TEST_CASE("eval himo: captions are cut into growing parts, or their parts are gi
   REQUIRE(given.size() == 1);
   REQUIRE(given[0].at("measure") == "pearson");
   REQUIRE(std::abs(given[0].at("pearson").get<double>() - cut[1].at("pearson").get<double>()) < 1e-4);
+  const Json shared = parse(run_well("launch --nproc 2 -- " + command + "rows.jsonl --k 2,3 --device cpu", folder.path())).at("himo");
+  for (size_t k = 0; k < cut.size(); ++k) {
+    REQUIRE(shared[k].at("pairs") == cut[k].at("pairs"));
+    REQUIRE(shared[k].at("monotone") == cut[k].at("monotone"));
+    REQUIRE(std::abs(shared[k].at("pearson").get<double>() - cut[k].at("pearson").get<double>()) < 1e-5);
+  }
   const CommandResult refused = run_longclip(command + "rows.jsonl --k 4", folder.path());
   REQUIRE(refused.exit_code == 2);
   REQUIRE_THAT(refused.err, ContainsSubstring("HiMo@4: not one of the 2 captions has 4 sentences"));

@@ -52,6 +52,17 @@ TEST_CASE("eval zeroshot: numbers do not depend on the batch, and the table, --j
   REQUIRE(parse(run_well(command + "--json --pictures-per-class 1", folder.path())).at("pictures") == 2);
 }
 
+TEST_CASE("eval zeroshot: two and three ranks give the numbers of one", "[e2e]") {
+  const TemporaryFolder folder;
+  write_classes(folder.path());
+  const std::string command = "eval zeroshot " + stretched_model() + " --data set --device cpu --out ";
+  run_well(command + "one.json", folder.path());
+  for (const std::string count : {"2", "3"}) {
+    run_well("launch --nproc " + count + " -- " + command + count + ".json", folder.path());
+    REQUIRE(parse(read_text(folder / (count + ".json"))) == parse(read_text(folder / "one.json")));
+  }
+}
+
 TEST_CASE("eval zeroshot: names and templates of one's own take the place of the published ones", "[e2e]") {
   const TemporaryFolder folder;
   write_classes(folder.path());

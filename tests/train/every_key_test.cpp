@@ -32,7 +32,7 @@ template <class T> std::vector<std::string> candidates(const FieldDoc& doc) {
     texts.emplace_back(doc.empty);
     return texts;
   } else if constexpr (is_array<T>) {
-    return {"[0.25, 0.75]"};
+    return {std::is_same_v<typename T::value_type, int64_t> ? "[7, 8]" : "[0.25, 0.75]"};
   } else {
     static_assert(is_vector<T>);
     return {"[" + candidates<typename T::value_type>(doc)[0] + "]"};

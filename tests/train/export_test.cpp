@@ -335,6 +335,29 @@ TEST_CASE("Exports: an output's ending, an option and a text encoder that do not
   REQUIRE(!fs::exists(folder / "a"));
 }
 
+TEST_CASE("Exports: every format holds the weights in half precision, each rounded once", "[train][unit]") {
+  const test::TemporaryFolder folder;
+  for (const std::string& format : export_format_names()) {
+    for (const auto dtype : {at::kHalf, at::kBFloat16}) {
+      const ClipWeights clip = stretched_clip(100, [&](Architecture& a) {
+        a.embed_dim = 64;  // ComfyUI's projections are square
+        if (format == "openai") unstretched(a);
+      });
+      const bool is_file = format == "upstream" || format == "openai";
+      const fs::path out = folder / fmt::format("{}-{}{}", format, c10::toString(dtype), is_file ? ".pt" : format == "comfyui" ? ".safetensors" : "");
+      CAPTURE(out);
+      export_as(format, clip, out, {.dtype = dtype});
+      const AnyWeights back = read_checkpoint(out);
+      const TensorMap& rounded = std::visit([](const auto& weights) -> const TensorMap& { return weights.tensors; }, back);
+      REQUIRE(rounded.size() > 10);
+      for (const auto& [name, tensor] : rounded) {
+        CAPTURE(name);
+        REQUIRE(at::equal(tensor.to(at::kFloat), clip.tensors.at(name).to(dtype).to(at::kFloat)));
+      }
+    }
+  }
+}
+
 TEST_CASE("Exports: a value that does not fit the type is an error that names the tensor", "[train][unit]") {
   REQUIRE_THROWS_WITH(converted({{"x.weight", at::full({2}, 1e9)}}, at::kHalf), ContainsSubstring("x.weight"));
   REQUIRE(export_dtype("bf16") == at::kBFloat16);

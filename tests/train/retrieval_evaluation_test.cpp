@@ -36,10 +36,18 @@ RetrievalConfig scenes(RetrievalCaptions captions) {
   return set;
 }
 
-ScoresByCaptions evaluate(RetrievalJob job) {
+ScoresByCaptions evaluate(RetrievalJob job, const Clip& model = model_of_test()) {
   Communicator comm = Communicator::connect({}, {}, at::kCPU);
   job.encode.workers = 2;
-  return evaluate_retrieval(model_of_test(), job, comm);
+  return evaluate_retrieval(model, job, comm);
+}
+
+/// Finite weights with which the features of pictures overflow.
+Clip overflowing_model() {
+  Clip model = model_of_test();
+  TensorMap weights = model.weights();
+  weights["visual.ln_post.weight"] = weights.at("visual.ln_post.weight").clone().fill_(1.3e38);
+  return Clip(model.architecture(), weights);
 }
 
 ScoresByCaptions evaluate(const RetrievalConfig& set, int64_t items_per_batch = 64) {
@@ -102,6 +110,34 @@ TEST_CASE("evaluate_retrieval: captions cut to n tokens are measured beside the 
     REQUIRE_THROWS_WITH(evaluate({.set = scenes(RetrievalCaptions::kLong), .max_tokens = {n}}),
                         ContainsSubstring("--max-tokens") && ContainsSubstring("248 positions"));
   }
+}
+
+TEST_CASE("evaluate_retrieval: features that are not finite are an error, also where broken pictures are allowed", "[train][unit]") {
+  for (const bool keep_going : {false, true}) {
+    RetrievalJob job{.set = scenes(RetrievalCaptions::kLong)};
+    job.encode.keep_going = keep_going;
+    REQUIRE_THROWS_AS(evaluate(job, overflowing_model()), NotFiniteError);
+  }
+}
+
+TEST_CASE("ranks_to_lines: a picture that cannot be read and its captions have no line, the others the ranks they have without it",
+          "[train][unit]") {
+  const test::TemporaryFolder folder;
+  const std::string rows = test::read_text(test::small_scenes());
+  test::write_text(folder / "val.jsonl", "{\"image\": \"gone.png\", \"long\": \"a\", \"short\": \"b\"}\n" + rows);
+  RetrievalJob job{.set = scenes(RetrievalCaptions::kLong), .num_best = 2};
+  const std::string wanted = ranks_to_lines(evaluate(job));
+  job.set.path = folder / "val.jsonl";
+  job.encode.keep_going = true;
+  std::istringstream got(ranks_to_lines(evaluate(job))), expected(wanted);
+  size_t lines = 0;
+  for (std::string a, b; std::getline(got, a); ++lines) {
+    REQUIRE(std::getline(expected, b));
+    const Json mine = parse_json(a, "line"), other = parse_json(b, "line");
+    for (const char* key : {"rank", "direction"}) REQUIRE(mine.at(key) == other.at(key));
+    REQUIRE(mine.at("row").get<int64_t>() == other.at("row").get<int64_t>() + 1);
+  }
+  REQUIRE(lines == 2 * 16);
 }
 
 TEST_CASE("SharedEncoder: a text cut to n tokens is encoded as the text of its first n - 2 words", "[train][unit]") {
@@ -214,6 +250,17 @@ TEST_CASE("Trainer: keep_best keeps the first checkpoint with the highest value,
   const auto parts = run.train(keys, "parts");
   REQUIRE(best_checkpoint(parts) == test::checkpoint_of(parts, best));
   REQUIRE(load_checkpoint(test::checkpoint_of(parts, 6)).state.best_value == values[static_cast<size_t>(best - 1)]);
+}
+
+TEST_CASE("Trainer: an evaluation without finite features is left out, and the run goes on", "[train][unit]") {
+  const SmallRun run;
+  Clip model = overflowing_model();
+  write_clip(run.path("overflow.safetensors"), {.architecture = model.architecture(), .tensors = model.weights(), .notes = {}});
+  const auto folder = run.train({measure(), "model.init=" + run.path("overflow.safetensors").string(), "eval.every_steps=1",
+                                 "checkpoint.keep_best=eval_val_long_t2i_R@1", "optim.max_skipped_steps=9"});
+  const std::vector<Json> steps = test::metrics_of(folder);
+  REQUIRE(steps.size() == 6);
+  for (const Json& step : steps) REQUIRE_FALSE(step.contains("eval_val_long_t2i_R@1"));
 }
 
 TEST_CASE("Trainer: evaluation changes no number of the training", "[train][unit]") {

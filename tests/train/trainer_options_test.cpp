@@ -2,8 +2,10 @@
 #include <ATen/ops/isfinite.h>
 
 #include <cmath>
+#include <map>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "small_run.h"
 #include "train/trainer.h"
 
@@ -162,15 +164,57 @@ TEST_CASE("Trainer: activation checkpointing changes no number", "[train][unit]"
   REQUIRE(largest_difference(both, kept, "loss") < 1e-2);
 }
 
-TEST_CASE("Trainer: the losses of a bf16 run stay within 5 % of those of fp32", "[train][unit]") {
+TEST_CASE("Trainer: log.profile_steps writes a trace of these steps alone and changes no number", "[train][unit]") {
+  const SmallRun run;
+  const fs::path plain = run.train({}, "plain"), profiled = run.train({"log.profile_steps=[3, 4]"}, "profiled");
+  REQUIRE(column(plain, "loss") == column(profiled, "loss"));
+  REQUIRE_FALSE(fs::exists(plain / "profile"));
+  const Json trace = parse_json(test::read_text(profiled / "profile" / "steps_3-4.rank0.json"), "trace");
+  std::map<std::string, int64_t> times;
+  for (const Json& event : trace.at("traceEvents")) times[event.value("name", "")] += 1;
+  REQUIRE(times["aten::_fused_adamw_"] == 2);
+  for (const char* name : {"longclip::packed_attention", "longclip::quick_gelu_backward", "aten::linear"}) {
+    CAPTURE(name);
+    REQUIRE(times[name] > 0);
+  }
+}
+
+TEST_CASE("Trainer: the metrics tell the most memory that was needed, which never shrinks", "[train][unit]") {
+  const SmallRun run;
+  int64_t before = 10'000'000;  // the program alone is larger
+  for (const Json& bytes : column(run.train(), "peak_memory_bytes")) {
+    REQUIRE(bytes.get<int64_t>() >= before);
+    before = bytes.get<int64_t>();
+  }
+}
+
+TEST_CASE("Trainer: the losses of a bf16 run and of an fp16 run stay within 5 % of those of fp32", "[train][unit]") {
   const SmallRun run;
   const std::vector<std::string> steps = {"schedule.steps=20", "loss.initial_logit_scale=keep"};
-  std::vector<std::string> narrow = steps;
-  narrow.push_back("precision.compute=bf16");
-  const double worst = largest_difference(run.train(narrow, "bf16"), run.train(steps, "fp32"), "loss");
-  test::report_difference("losses of bf16, relative", worst, 0.05);
-  REQUIRE(worst > 0);
-  REQUIRE(worst < 0.05);
+  const fs::path wanted = run.train(steps, "fp32");
+  for (const std::string narrow : {"bf16", "fp16"}) {
+    std::vector<std::string> overrides = steps;
+    overrides.insert(overrides.end(), {"precision.compute=" + narrow, "precision.initial_loss_scale=16"});
+    const double worst = largest_difference(run.train(overrides, narrow), wanted, "loss");
+    test::report_difference("losses of " + narrow + ", relative", worst, 0.05);
+    REQUIRE(worst > 0);
+    REQUIRE(worst < 0.05);
+  }
+}
+
+TEST_CASE("Trainer: under fp16 a gradient that overflows halves the loss scale, and the run goes on", "[train][unit]") {
+  const SmallRun run;
+  const std::vector<std::string> fp16 = {"precision.compute=fp16", "precision.initial_loss_scale=1e12", "optim.max_skipped_steps=40"};
+  std::vector<std::string> first = fp16;
+  first.push_back("run.stop_after_steps=3");
+  run.train(first);
+  const fs::path folder = run.train(fp16);  // the scale goes on where it was
+  const std::vector<Json> scales = column(folder, "loss_scale"), skipped = column(folder, "skipped");
+  for (size_t i = 0; i < 6; ++i) {
+    REQUIRE(skipped[i] == true);
+    REQUIRE(scales[i].get<double>() == 1e12 / static_cast<double>(1 << i));
+  }
+  REQUIRE(distance(weights_at(folder, 6), weights_at(folder, 3)) == 0);
 }
 
 TEST_CASE("Trainer: a step that is not finite is skipped, and after too many the run stops saying why",

@@ -52,7 +52,7 @@ TEST_CASE("Trainer: the metrics tell what a checkpoint cost the step after it", 
 }
 
 TEST_CASE("Trainer: a run that stopped twice and went on has the bits of one that never stopped", "[train][unit]") {
-  for (const std::string compute : {"fp32", "bf16"}) {
+  for (const std::string compute : {"fp32", "bf16", "fp16"}) {
     CAPTURE(compute);
     const SmallRun run;
     const std::string precision = "precision.compute=" + compute;

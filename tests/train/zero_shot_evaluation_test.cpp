@@ -1,7 +1,10 @@
 // tests/train/zero_shot_evaluation_test.cpp -- accuracy of a model on a folder of classes, alone and while a run trains.
 #include "train/zero_shot_evaluation.h"
 
+#include <algorithm>
+
 #include "base/error.h"
+#include "checkpoint/checkpoint_folder.h"
 #include "model/clip_file.h"
 #include "small_run.h"
 #include "train/trainer.h"
@@ -80,6 +83,17 @@ TEST_CASE("Trainer: a run measures zero-shot accuracy at eval.every_steps and af
     REQUIRE(steps[i].contains("eval_shapes_top5") == (i == 3 || i == 5));
   }
   REQUIRE(test::column(folder, "loss") == test::column(run.train({}, "plain"), "loss"));
+}
+
+TEST_CASE("Trainer: keep_best keeps the first checkpoint with the highest zero-shot accuracy", "[train][unit]") {
+  const SmallRun run;
+  write_classes(run.path("shapes"));
+  const auto folder = run.train({measure(run.path("shapes")), "eval.every_steps=1", "checkpoint.keep_best=eval_shapes_top1",
+                                 "checkpoint.keep_last=1", "optim.lr=3e-3"});
+  const std::vector<Json> values = test::column(folder, "eval_shapes_top1");
+  const int64_t best = std::ranges::max_element(values) - values.begin() + 1;
+  CAPTURE(values, best);
+  REQUIRE(best_checkpoint(folder) == test::checkpoint_of(folder, best));
 }
 
 TEST_CASE("Trainer: a zero-shot set that cannot be used is an error before the first step", "[train][unit]") {

@@ -58,7 +58,7 @@ EncodeOptions encode_options(const ModelOptions& options) {
   result.items_per_batch = options.batch;
   result.workers = options.workers.value_or(cores_for_each());
   result.show_progress = true;
-  result.forward.compute_dtype = options.precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat;
+  result.forward.compute_dtype = compute_dtype(options.precision);
   return result;
 }
 

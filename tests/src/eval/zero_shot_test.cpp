@@ -1,6 +1,7 @@
 // tests/src/eval/zero_shot_test.cpp -- classes from prompts, accuracy from ranks, and the rule for equal scores.
 #include "eval/zero_shot.h"
 
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 
@@ -50,6 +51,20 @@ TEST_CASE("zero_shot_scores: top-1, top-5 and the mean over classes are those co
   REQUIRE(json.at("per_class")[6] == Json{{"class", "g"}, {"top1", 1.0}, {"pictures", 1}});
   REQUIRE_THAT(to_table(scores), ContainsSubstring("top-1             60.00%") && ContainsSubstring("mean per class    75.00%") &&
                                      ContainsSubstring("5 pictures, 7 classes"));
+}
+
+TEST_CASE("zero_shot_scores: pictures and classes that know nothing of each other are right by chance, within three sigma", "[eval][unit]") {
+  constexpr int64_t kPictures = 20000, kClasses = 10;
+  const auto random_rows = [](int64_t rows, uint64_t seed) {
+    const at::Tensor raw = at::randn({rows, 32}, at::detail::createCPUGenerator(seed), at::TensorOptions());
+    return raw.div(at::linalg_vector_norm(raw, 2, {1}, /*keepdim=*/true));
+  };
+  std::vector<int64_t> class_of_picture;
+  for (int64_t i = 0; i < kPictures; ++i) class_of_picture.push_back(i % kClasses);
+  const ZeroShotScores scores = zero_shot_scores(random_rows(kPictures, 1), random_rows(kClasses, 2), class_of_picture);
+  const auto is_chance = [](double share, double chance) { return std::abs(share - chance) <= 3 * std::sqrt(chance * (1 - chance) / kPictures); };
+  REQUIRE(is_chance(scores.top1, 0.1));
+  REQUIRE(is_chance(scores.top5, 0.5));
 }
 
 TEST_CASE("zero_shot_scores: of equal classes the first one wins, so a collapsed model is no better than chance", "[eval][unit]") {

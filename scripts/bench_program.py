@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""scripts/bench_program.py -- what scripts/bench_{coarse,startup,checkpoint}.sh run: ours and PyTorch in turns, one JSON line a row.
+
+usage: bench_program.py coarse|startup|checkpoint [--build build] [--rounds N] [--arch PRESET]
+"""
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+from bench_common import CORES, compare, in_turns, is_there, report, run, seconds_of
+
+PEER = pathlib.Path(__file__).with_name("bench_step_peer.py")
+
+# Long-CLIP's PCA of a batch with the SVD's own gradient: median of 20 after 3.
+SVD = """
+import json, statistics, sys, time, torch
+sys.path.insert(0, sys.argv[3])
+from bench_step_peer import coarse
+torch.manual_seed(1)
+x = torch.nn.functional.normalize(torch.randn(int(sys.argv[1]), int(sys.argv[2])), dim=-1).requires_grad_()
+seconds = []
+for _ in range(23):
+    x.grad = None
+    start = time.monotonic()
+    y = coarse(x)
+    y.backward(y.detach())
+    seconds.append(time.monotonic() - start)
+print(json.dumps({"seconds": statistics.median(seconds[3:])}))
+"""
+
+# What torch.save of weights and both moments costs the training that waits for it.
+TORCH_SAVE = """
+import json, os, sys, time, torch
+elements, path = int(sys.argv[1]), sys.argv[2]
+parts = [torch.ones(elements // 100) for _ in range(100)]
+state = {kind: {str(i): part.clone() for i, part in enumerate(parts)} for kind in ("model", "exp_avg", "exp_avg_sq")}
+start = time.monotonic()
+torch.save(state, path)
+print(json.dumps({"seconds": time.monotonic() - start, "bytes": os.path.getsize(path)}))
+"""
+
+
+def bench_coarse(args):
+    def ours(rows, width):
+        command = [args.build / "bin/longclip_kernel_bench", f"--benchmark_filter=coarse_features_of/rows:{rows}/width:{width}/", "--benchmark_format=json"]
+        return {"seconds": run(command, stderr=subprocess.DEVNULL)["benchmarks"][0]["real_time"] / 1e3}
+
+    for rows, width in ((256, 512), (1024, 768)):
+        mine, peer = in_turns(args.rounds, lambda: ours(rows, width), lambda: run([sys.executable, "-c", SVD, rows, width, PEER.parent]))
+        compare("coarse features, forward and backward", mine, "svd_and_autograd", peer, rows=rows, width=width, threads=CORES)
+
+
+def write_data(folder, side, count):
+    """PPM pictures of one colour each, with captions."""
+    rows = []
+    for i in range(count):
+        (folder / f"{i}.ppm").write_bytes(b"P6 %d %d 255\n" % (side, side) + bytes([i % 256, 7 * i % 256, 13 * i % 256]) * side * side)
+        rows.append({"image": f"{i}.ppm", "long": f"A picture of colour number {i}. It is plain.", "short": f"Colour {i}."})
+    (folder / "triples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def prepare(args, folder, arch, side, pairs):
+    """A model of 248 positions, data, and the command that trains on them; RUN and STEPS are put in by the caller."""
+    program = (args.build / "bin/longclip").absolute()
+    write_data(folder, side, 4 * pairs)
+    for command in (["init", "short.safetensors", "--arch", arch], ["stretch", "short.safetensors", "long.safetensors"]):
+        subprocess.run([program, *command], cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    (folder / "config.yaml").write_text(
+        "run: {name: bench, device: cpu}\nmodel: {init: long.safetensors}\n"
+        f"data: {{train: [{{format: triples, path: triples.jsonl}}], pairs_per_step: {pairs}}}\n"
+        "log: {level: warning, tensorboard: false}\n")
+    return [program, "train", "config.yaml"]
+
+
+def bench_startup(args):
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        arch = args.arch or "tiny"
+        command = prepare(args, folder, arch, 64, 8)
+        number = iter(range(1 << 20))
+
+        def ours():  # until the line of the first step is written
+            run_dir = folder / f"run{next(number)}"
+            metrics, start = run_dir / "metrics.jsonl", time.monotonic()
+            process = subprocess.Popen([*command, "--set", f"run.dir={run_dir}", "--set", "schedule.steps=1"], cwd=folder,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            while process.poll() is None and not (metrics.is_file() and metrics.stat().st_size):
+                time.sleep(0.002)
+            seconds = time.monotonic() - start
+            if process.wait() != 0:
+                sys.exit(f"bench_startup: {command} failed")
+            return {"seconds": seconds}
+
+        sizes = run([args.build / "bin/longclip_step_bench", "--arch", arch, "--device", "cpu", "--precision", "fp32", "--steps", "1", "--warmup-steps", "0"])
+
+        def peer():  # import of torch, model, first step; its data are in memory
+            start = time.monotonic()
+            run([sys.executable, PEER, "pytorch", json.dumps(sizes)])
+            return {"seconds": time.monotonic() - start}
+
+        mine, other = in_turns(args.rounds, ours, peer)
+        compare("start of the process to the end of the first step", mine, "pytorch", other, arch=arch, threads=CORES)
+
+
+def bench_checkpoint(args):
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        arch = args.arch or "ViT-B-16"
+        command = prepare(args, folder, arch, 224, 2)
+        number = iter(range(1 << 20))
+
+        def ours():  # three checkpoints, and none that waits for the one before
+            run_dir = folder / f"run{next(number)}"
+            subprocess.run([*command, "--set", f"run.dir={run_dir}", "--set", "schedule.steps=12", "--set", "checkpoint.every_steps=4",
+                            "--set", "checkpoint.keep_last=1"], cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+            subprocess.run(["rm", "-r", run_dir], check=True)
+            return {"seconds": max(line["checkpoint_stall_seconds"] for line in lines), "stalls": [line["checkpoint_stall_seconds"] for line in lines]}
+
+        elements = sum(value for value in parameters(folder / "long.safetensors"))
+        mine, peer = in_turns(args.rounds, ours, lambda: run([sys.executable, "-c", TORCH_SAVE, elements, folder / "peer.pt"]))
+        compare("longest time that the steps wait for a checkpoint", mine, "torch_save", peer, arch=arch, bytes=peer[0]["bytes"],
+                stalls=mine[-1]["stalls"])
+
+
+def parameters(path):
+    """Elements of each tensor of a safetensors file."""
+    with open(path, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    for key, entry in header.items():
+        if key != "__metadata__":
+            begin, end = entry["data_offsets"]
+            yield (end - begin) // 4
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("job", choices=["coarse", "startup", "checkpoint"])
+    parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build"))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--arch", help="preset (startup: tiny, checkpoint: ViT-B-16)")
+    args = parser.parse_args()
+    if not is_there("torch"):
+        sys.exit("bench_program: the peer is PyTorch, which is not installed: scripts/setup.sh --full-wheel")
+    {"coarse": bench_coarse, "startup": bench_startup, "checkpoint": bench_checkpoint}[args.job](args)
+
+
+if __name__ == "__main__":
+    main()
