@@ -89,7 +89,7 @@ TEST_CASE("Trainer: the log has the advice of the loader's watch whenever the ti
           "[train][unit]") {
   const SmallRun run;
   start_log("", LogLevel::kWarning);
-  const int side = 1000;  // reading and shrinking two of them takes far longer than a step on two pairs
+  const int side = 1600;  // reading and shrinking two of them takes far longer than a step on two pairs
   test::write_text(run.path("large.ppm"), fmt::format("P6 {0} {0} 255\n", side) + std::string(3 * side * side, 'x'));
   test::write_text(run.path("large.jsonl"),
                    "{\"image\": \"large.ppm\", \"long\": \"one\"}\n{\"image\": \"large.ppm\", \"long\": \"two\"}\n");
