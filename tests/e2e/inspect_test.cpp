@@ -69,7 +69,8 @@ TEST_CASE("inspect: an index of shards tells the model in them, or their tensors
   const std::string bytes = read_text(folder / "hf/model-1.safetensors");
   uint64_t length = 0;
   std::memcpy(&length, bytes.data(), sizeof length);
-  for (const auto& [name, value] : parse_json(bytes.substr(8, length), "header").items())
+  const Json header = parse_json(bytes.substr(8, length), "header");
+  for (const auto& [name, value] : header.items())
     if (name != "__metadata__") index["weight_map"][name] = "model-1.safetensors";
   write_text(folder / "hf/model.safetensors.index.json", index.dump());
   const Json shards = inspect("hf/model.safetensors.index.json", folder.path());

@@ -180,7 +180,7 @@ void inspect_tensors(const InspectOptions& options) {
     if (fs::is_directory(path)) throw;
     reason = error.what();
   }
-  const TensorFile raw = read_tensors({.file = path}, {});
+  const TensorFile raw = read_tensors(CheckpointSource{.file = path, .where = path.string()}, {});
   print(options, {{"kind", "tensors"},
                   {"format", raw.format},
                   {"not_a_checkpoint", reason},
