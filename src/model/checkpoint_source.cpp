@@ -1,6 +1,7 @@
 // model/checkpoint_source.cpp -- see model/checkpoint_source.h
 #include "model/checkpoint_source.h"
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -21,7 +22,9 @@ using Stated = CheckpointSource::Stated;
 constexpr uint64_t kMaxJsonBytes = uint64_t{64} << 20;
 constexpr const char* kOpenClipConfig = "open_clip_config.json";
 
-Json read_json(const fs::path& path) { return parse_json(read_file(path, kMaxJsonBytes), path.string()); }
+Json read_json(const fs::path& path) {
+  return parse_json(read_file(path, kMaxJsonBytes), path.string(), {.max_values = kMaxCheckpointValues});
+}
 
 /// All shards that the index names, as one file.
 TensorFile read_shards(const fs::path& folder, const fs::path& index_path, const TensorRequest& request) {
@@ -44,16 +47,30 @@ TensorFile read_shards(const fs::path& folder, const fs::path& index_path, const
   return all;
 }
 
-std::optional<fs::path> first_of(const fs::path& folder, std::initializer_list<const char*> names) {
-  for (const char* name : names) {
-    if (fs::exists(folder / name)) return folder / name;
-  }
-  return std::nullopt;
+/// A config and the names of the weights that it describes, the preferred one first.
+struct Layout {
+  const char* config;
+  Stated stated;
+  std::vector<std::string> weights;
+};
+
+/// In the order in which a folder is searched. A name that stands in two of them is that of the first whose config is there.
+const std::vector<Layout>& layouts() {
+  static const std::vector<Layout> all{
+      {kArchitectureFile, Stated::kOwn, {kModelFile}},
+      {"config.json",
+       Stated::kHuggingFace,
+       {kModelFile, "pytorch_model.bin", "model.safetensors.index.json", "pytorch_model.bin.index.json"}},
+      {kOpenClipConfig,
+       Stated::kOpenClip,
+       {"open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin"}}};
+  return all;
 }
 
-std::optional<fs::path> huggingface_weights(const fs::path& folder) {
-  return first_of(folder,
-                  {kModelFile, "pytorch_model.bin", "model.safetensors.index.json", "pytorch_model.bin.index.json"});
+CheckpointSource source_of(const fs::path& config, Stated stated, const fs::path& weights, const fs::path& where) {
+  CheckpointSource source{weights, stated, read_json(config), where.string()};
+  if (stated == Stated::kHuggingFace && is_hf_text_config(source.config)) source.stated = Stated::kHuggingFaceText;
+  return source;
 }
 
 /// RUN/checkpoints/latest or best.
@@ -75,23 +92,28 @@ fs::path named_checkpoint(const fs::path& latest) {
 
 /// Nothing, if the folder holds no checkpoint.
 std::optional<CheckpointSource> find_in_folder(const fs::path& folder) {
-  if (const fs::path json = folder / kArchitectureFile; fs::exists(json))
-    return CheckpointSource{folder / kModelFile, Stated::kOwn, read_json(json), folder.string()};
-  if (const fs::path json = folder / "config.json"; fs::exists(json)) {
-    if (const auto weights = huggingface_weights(folder)) {
-      const Json config = read_json(json);
-      return CheckpointSource{*weights, is_hf_text_config(config) ? Stated::kHuggingFaceText : Stated::kHuggingFace,
-                              config, folder.string()};
-    }
-  }
-  if (const fs::path json = folder / kOpenClipConfig; fs::exists(json)) {
-    const auto weights = first_of(
-        folder, {"open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin"});
+  for (const Layout& layout : layouts()) {
+    if (!fs::exists(folder / layout.config)) continue;
+    const auto weights =
+        std::ranges::find_if(layout.weights, [&](const std::string& name) { return fs::exists(folder / name); });
+    if (weights != layout.weights.end())
+      return source_of(folder / layout.config, layout.stated, folder / *weights, folder);
+    if (layout.stated == Stated::kOwn)  // reading says that they are missing
+      return source_of(folder / layout.config, layout.stated, folder / layout.weights.front(), folder);
     require<DataError>(
-        weights.has_value(),
+        layout.stated != Stated::kOpenClip,
         "{}: {} without weights: neither open_clip_model.safetensors nor open_clip_pytorch_model.bin is here",
         folder.string(), kOpenClipConfig);
-    return CheckpointSource{*weights, Stated::kOpenClip, read_json(json), folder.string()};
+  }
+  return std::nullopt;
+}
+
+/// By its name among those that belong to a config beside it, whatever other weights are there; nothing without one.
+std::optional<CheckpointSource> find_beside(const fs::path& file) {
+  for (const Layout& layout : layouts()) {
+    const fs::path config = file.parent_path() / layout.config;
+    const bool belongs = std::ranges::count(layout.weights, file.filename().string()) > 0;
+    if (belongs && fs::exists(config)) return source_of(config, layout.stated, file, file);
   }
   return std::nullopt;
 }
@@ -120,12 +142,7 @@ CheckpointSource find_folder(const fs::path& folder) {
 CheckpointSource find_checkpoint(const fs::path& path) {
   if (fs::is_directory(path)) return find_folder(path);
   if (names_checkpoint(path)) return find_folder(named_checkpoint(path));
-  auto beside = find_in_folder(path.has_parent_path() ? path.parent_path() : fs::path("."));
-  if (beside && beside->file.filename() == path.filename()) {
-    beside->file = path;
-    beside->where = path.string();
-    return *std::move(beside);
-  }
+  if (auto found = find_beside(path)) return *std::move(found);
   return {.file = path, .where = path.string()};
 }
 

@@ -18,8 +18,8 @@ struct CheckpointSource {
   std::string where;  ///< for messages: what the user named
 };
 
-/// Finds them; reads the config and no tensors. A file that is the weights of a folder with a config beside it counts as
-/// that folder. Throws DataError that says what was looked for.
+/// Finds them; reads the config and no tensors. A file with a name that belongs to a config beside it (`open_clip_*` to
+/// OpenCLIP's, pytorch_model.bin to Hugging Face's, ...) is read by that config. Throws DataError that says what was looked for.
 CheckpointSource find_checkpoint(const std::filesystem::path& path);
 
 /// The tensors of source.file, from all shards if it is an index.

@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include "base/error.h"
@@ -40,10 +41,11 @@ bool is_finite(const at::Tensor& tensor) {
   return std::isfinite(least.item<float>()) && std::isfinite(most.item<float>());
 }
 
-/// Float32, all names and shapes of the architecture, all finite; else one error that lists everything.
-template <class A> TensorMap checked(TensorMap tensors, const A& architecture, const std::string& where) {
+using Shapes = std::map<std::string, std::vector<int64_t>>;
+
+/// Float32, exactly these names and shapes, all finite; else one error that lists everything.
+TensorMap checked(TensorMap tensors, const Shapes& shapes, const std::string& where) {
   std::vector<std::string> problems;
-  const auto shapes = weight_shapes(architecture);
   for (const auto& [name, shape] : shapes) {
     const auto found = tensors.find(name);
     if (found == tensors.end()) {
@@ -97,10 +99,15 @@ class Reader {
     const FoundWeights found = find_weights(file.tensors, hints_.entry, text_only, where_);
     if (!file.ignored.empty()) notes_.push_back("not weights, left out: " + joined(file.ignored));
     notes_.insert(notes_.end(), found.notes.begin(), found.notes.end());
+    TensorMap shapes = take_found(file.tensors, found);  // on the meta device
     if (values)
       file = read_tensors(source_, {.wanted = [&](const std::string& name) { return found.names.contains(name); }});
     TensorMap tensors = take_found(std::move(file.tensors), found);
-    if (has_huggingface_names(tensors)) tensors = to_openai_names(std::move(tensors), found.text_only, where_);
+    if (has_huggingface_names(tensors)) {
+      shapes = openai_shapes(std::move(shapes), found.text_only);
+      if (found.text_only) return finish_huggingface<TextEncoderWeights>(text_architecture(shapes), std::move(tensors));
+      return finish_huggingface<ClipWeights>(architecture(shapes), std::move(tensors));
+    }
     const bool two_tables = tensors.contains("positional_embedding_res");
     if (two_tables) note_two_tables(tensors, values);
     fold_two_tables(tensors, where_);
@@ -134,7 +141,7 @@ class Reader {
       const auto found = file.metadata.find(key);
       if (found == file.metadata.end()) continue;
       source_.stated = stated;
-      source_.config = parse_json(found->second, where_ + ": metadata '" + key + "'");
+      source_.config = parse_json(found->second, where_ + ": metadata '" + key + "'", {.max_values = kMaxCheckpointValues});
     }
   }
 
@@ -142,7 +149,7 @@ class Reader {
     const Architecture architecture = architecture_from_json(source_.config, where_);
     check_hints(text_half(architecture), architecture.vision.heads, hints_, where_);
     if (values) file = read_tensors(source_, {});
-    return ClipWeights{.architecture = architecture, .tensors = checked(std::move(file.tensors), architecture, where_)};
+    return ClipWeights{.architecture = architecture, .tensors = checked(std::move(file.tensors), weight_shapes(architecture), where_)};
   }
 
   Architecture architecture(const TensorMap& tensors) {
@@ -174,11 +181,26 @@ class Reader {
     return stated;
   }
 
+  /// For the architecture: of what fits, where a config states it; then the check of values finds the same and more.
+  TensorMap openai_shapes(TensorMap huggingface, bool text_only) const {
+    std::vector<std::string> found_later;
+    if (source_.stated == Stated::kNothing) return to_openai_names(std::move(huggingface), text_only, where_);
+    return to_openai_names(std::move(huggingface), text_only, found_later);
+  }
+
+  /// Checked under the names of the file, which its errors tell.
+  template <class Weights, class A> AnyWeights finish_huggingface(A architecture, TensorMap tensors) {
+    const bool plain_projection = tensors.contains("text_projection");
+    tensors = checked(std::move(tensors), huggingface_shapes(architecture, plain_projection), where_);
+    tensors = to_openai_names(std::move(tensors), std::is_same_v<Weights, TextEncoderWeights>, where_);
+    return Weights{std::move(architecture), std::move(tensors), format_, notes_};
+  }
+
   template <class Weights, class A> AnyWeights finish(A architecture, bool two_tables, TensorMap tensors) {
     if (two_tables && architecture.context_length == kUpstreamLength && !architecture.stretch) {
       architecture.stretch = Stretch{.keep = 20, .ratio = 4, .source_length = 77};
     }
-    tensors = checked(std::move(tensors), architecture, where_);
+    tensors = checked(std::move(tensors), weight_shapes(architecture), where_);
     return Weights{std::move(architecture), std::move(tensors), format_, notes_};
   }
 

@@ -88,6 +88,23 @@ void add_blocks(Shapes& shapes, std::string_view prefix, const TowerSize& tower)
   }
 }
 
+Shapes under_huggingface_names(const Shapes& openai, const LayerCounts& layers, bool plain_projection) {
+  Shapes shapes;
+  for (const WeightName& name : weight_names(layers)) {
+    const auto found = openai.find(name.openai);
+    if (found == openai.end()) continue;  // a text encoder without projection
+    std::vector<int64_t> shape = found->second;
+    if (plain_projection && name.openai == "text_projection") {
+      shapes[name.openai] = std::move(shape);
+      continue;
+    }
+    if (name.transposed) std::ranges::reverse(shape);
+    if (name.huggingface.size() > 1) shape[0] /= std::ssize(name.huggingface);
+    for (const std::string& part : name.huggingface) shapes[part] = shape;
+  }
+  return shapes;
+}
+
 }  // namespace
 
 std::string list_text(const std::vector<std::string>& items) {
@@ -137,13 +154,22 @@ std::map<std::string, std::vector<int64_t>> weight_shapes(const Architecture& a)
   return shapes;
 }
 
+Shapes huggingface_shapes(const Architecture& a, bool plain_projection) {
+  return under_huggingface_names(weight_shapes(a), {a.vision.layers, a.text.layers}, plain_projection);
+}
+
+Shapes huggingface_shapes(const TextArchitecture& a, bool plain_projection) {
+  return under_huggingface_names(weight_shapes(a), {0, a.tower.layers}, plain_projection);
+}
+
 LayerCounts count_layers(const TensorMap& tensors) {
   LayerCounts counts;
   for (const auto& [name, tensor] : tensors) {
     counts.vision = std::max({counts.vision, layer_of(name, kVisionBlocks) + 1, layer_of(name, kHfVisionBlocks) + 1});
     counts.text = std::max({counts.text, layer_of(name, kTextBlocks) + 1, layer_of(name, kHfTextBlocks) + 1});
   }
-  const auto most = static_cast<int64_t>(tensors.size());  // a name may hold any number
+  constexpr int64_t kTooMany = 1001;  // of a tower, for any Architecture
+  const auto most = std::min(std::ssize(tensors), kTooMany);  // a name may hold any number
   return {std::min(counts.vision, most), std::min(counts.text, most)};
 }
 
@@ -153,10 +179,17 @@ bool has_huggingface_names(const TensorMap& tensors) {
 }
 
 TensorMap to_openai_names(TensorMap huggingface, bool text_only, const std::string& where) {
+  std::vector<std::string> problems;
+  TensorMap openai = to_openai_names(std::move(huggingface), text_only, problems);
+  require<DataError>(problems.empty(), "{}: these weights are no CLIP model as Hugging Face names it:{}", where,
+                     list_text(problems));
+  return openai;
+}
+
+TensorMap to_openai_names(TensorMap huggingface, bool text_only, std::vector<std::string>& problems) {
   LayerCounts layers = count_layers(huggingface);
   layers.vision = text_only ? 0 : std::max<int64_t>(layers.vision, 1);
   TensorMap openai;
-  std::vector<std::string> problems;
   // Text encoders of older programs have OpenAI's projection, x @ W, beside Hugging Face's names.
   if (const auto projection = huggingface.find("text_projection"); projection != huggingface.end())
     openai.insert(huggingface.extract(projection));
@@ -182,8 +215,6 @@ TensorMap to_openai_names(TensorMap huggingface, bool text_only, const std::stri
       openai[name.openai] = parts.size() > 1 ? at::cat(parts) : name.transposed ? parts[0].t().contiguous() : parts[0];
   }
   for (const auto& [name, tensor] : huggingface) problems.push_back("not known: " + name);
-  require<DataError>(problems.empty(), "{}: these weights are no CLIP model as Hugging Face names it:{}", where,
-                     list_text(problems));
   return openai;
 }
 

@@ -25,6 +25,12 @@ std::map<std::string, std::vector<int64_t>> weight_shapes(const Architecture& ar
 /// Those of a text encoder alone: no logit_scale, and `text_projection` only with an embed_dim.
 std::map<std::string, std::vector<int64_t>> weight_shapes(const TextArchitecture& architecture);
 
+/// The same under Hugging Face's names, as its files have the shapes. `plain_projection`: the text projection is OpenAI's
+/// `text_projection`, as in files of older programs.
+std::map<std::string, std::vector<int64_t>> huggingface_shapes(const Architecture& architecture, bool plain_projection);
+std::map<std::string, std::vector<int64_t>> huggingface_shapes(const TextArchitecture& architecture,
+                                                               bool plain_projection);
+
 /// Numbers of transformer blocks that the names speak of, from their largest index; either naming.
 struct LayerCounts {
   int64_t vision = 0;
@@ -44,6 +50,8 @@ bool has_huggingface_names(const TensorMap& tensors);
 /// From Hugging Face names to OpenAI's: joins q, k, v, transposes the projections. Throws DataError that lists all
 /// missing and all unknown names. `text_only`: of a text encoder, with or without a projection.
 TensorMap to_openai_names(TensorMap huggingface, bool text_only, const std::string& where);
+/// The same for those that fit; what the other throws is added to `problems`.
+TensorMap to_openai_names(TensorMap huggingface, bool text_only, std::vector<std::string>& problems);
 /// The other way. REQUIRES: complete OpenAI names, of a CLIP or a text encoder.
 TensorMap to_huggingface_names(const TensorMap& openai);
 

@@ -1,6 +1,7 @@
 // tensors/pickle.cpp -- the pickle machine: a stack, a memo, and the few constructors that rebuild tensors.
 #include "tensors/pickle.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/error.h"
@@ -9,13 +10,16 @@
 namespace longclip {
 namespace {
 
-constexpr size_t kMaxValues = 4'000'000;
+constexpr size_t kMaxValues = 1'000'000;
+
+/// A value may be one byte of the pickle. What torch.save writes has one in four bytes or more.
+size_t max_values_of(size_t num_bytes) { return std::min(kMaxValues, 400'000 + num_bytes / 8); }
 
 using Kind = PickleValue::Kind;
 
 }  // namespace
 
-Pickle::Pickle(std::span<const uint8_t> bytes, std::string where) : where_(std::move(where)), bytes_(bytes) {
+Pickle::Pickle(std::span<const uint8_t> bytes, std::string where) : where_(std::move(where)), bytes_(bytes), max_values_(max_values_of(bytes.size())) {
   require<DataError>(bytes.size() <= kMaxBytes, "{}: a pickle of {} bytes; more than {} are not read", where_,
                      bytes.size(), kMaxBytes);
   run();
@@ -52,7 +56,7 @@ std::string_view Pickle::line() {
 /// Counts values and copied references, so that memory stays in proportion whatever the file says.
 void Pickle::charge(size_t values) {
   charged_ += values;
-  require<DataError>(charged_ <= kMaxValues, "{}: a pickle of more than {} values is not read", where_, kMaxValues);
+  require<DataError>(charged_ <= max_values_, "{}: a pickle of more than {} values is not read", where_, max_values_);
 }
 
 PickleValue* Pickle::make(Kind kind) {

@@ -56,7 +56,9 @@ struct PickleTensor {
 
 /// Reads a pickle. Throws DataError "WHERE: ..." for a broken one, for one that names code which has no place in a file
 /// of weights (os, posix, nt, subprocess, runpy, builtins.eval, ...), for a tensor whose storage comes from an unknown
-/// class, and beyond 64 MiB, 4 million values or 64 dimensions. Any other class becomes an inert kObject.
+/// class, and beyond 64 MiB, 64 dimensions or about a million values (400,000 and an eighth of the bytes, which is more than
+/// PyTorch writes). Any other class becomes an inert kObject.
+/// Memory: about 140 bytes a value.
 /// `bytes` must outlive this object.
 class Pickle {
  public:
@@ -68,7 +70,7 @@ class Pickle {
   size_t size() const { return position_; }
   /// Every storage that is named, by its key; throws DataError if two of one key differ.
   std::map<std::string_view, const PickleValue*> storages() const;
-  /// Classes and functions that were named, are not understood, and were left inert.
+  /// Classes and functions that were named, are not understood, and were left inert; the first 100, then "other classes".
   const std::set<std::string>& inert_globals() const { return inert_; }
 
  private:
@@ -106,6 +108,7 @@ class Pickle {
   std::string where_;
   std::span<const uint8_t> bytes_;
   size_t position_ = 0;
+  size_t max_values_;
   size_t charged_ = 0;
   std::deque<PickleValue> values_;  // owns every value; no value owns another, so cycles and depth do not matter
   std::set<std::string, std::less<>> names_;

@@ -12,6 +12,8 @@ using Kind = PickleValue::Kind;
 
 constexpr size_t kMaxDimensions = 64;
 constexpr size_t kMaxNameLength = 512;
+constexpr size_t kMaxInert = 100;
+constexpr size_t kValueBytes = 128;  // about what one value takes
 
 /// Modules and functions that run code. A file of weights has no reason to name them, so it is refused as hostile.
 bool is_dangerous(std::string_view module, std::string_view name) {
@@ -63,7 +65,8 @@ void Pickle::push_global(std::string_view module, std::string_view name) {
                      "{}: names {}, which runs code when Python loads the file; a file of weights has no use for it. "
                      "Do not load this file in Python either",
                      where_, full);
-  if (!is_known(full)) inert_.insert(full);
+  charge(full.size() / kValueBytes);
+  if (!is_known(full)) inert_.insert(inert_.size() < kMaxInert || inert_.contains(full) ? full : "other classes");
   PickleValue* global = make(Kind::kGlobal);
   global->text = *names_.insert(full).first;
   stack_.push_back(global);
@@ -118,6 +121,7 @@ std::vector<int64_t> Pickle::integers_of(const PickleValue* value) const {
   require<DataError>(is_list(value) && value->items.size() <= kMaxDimensions,
                      "{}: the shape of a tensor is no list of at most {} sizes", where_, kMaxDimensions);
   std::vector<int64_t> numbers;
+  numbers.reserve(value->items.size());
   for (const PickleValue* item : value->items) numbers.push_back(integer_of(item));
   return numbers;
 }
@@ -171,6 +175,7 @@ PickleValue* Pickle::make_tensor(const PickleValue* arguments) {
             .sizes = integers_of(items[2]),
             .strides = integers_of(items[3]),
             .num_elements = 1};
+  charge((sizeof(PickleTensor) + (tensor.sizes.size() + tensor.strides.size()) * sizeof(int64_t)) / kValueBytes + 1);
   bool valid = tensor.sizes.size() == tensor.strides.size() && tensor.offset >= 0;
   int64_t last = tensor.offset;
   int64_t bound = 1;  // product of the sizes with 0 counted as 1, so that no product of some of them overflows either

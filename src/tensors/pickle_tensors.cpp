@@ -7,6 +7,7 @@
 #include <array>
 #include <cstring>
 #include <map>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -19,10 +20,17 @@ namespace {
 using Kind = PickleValue::Kind;
 
 constexpr int kMaxDepth = 64;
-constexpr size_t kMaxVisits = 4'000'000;
+constexpr size_t kMaxVisits = 2'000'000;
+constexpr size_t kMaxTensors = 200'000;
 constexpr size_t kMaxNameLength = 1024;
 /// Tensors may share storages, so a small file can describe much; but not more than this many times its own size.
 constexpr uint64_t kMaxExpansion = 8;
+/// An empty tensor costs memory too, and who reads it copies its name. So a small file has room for about 120,000.
+constexpr uint64_t kTensorBytes = 512;
+constexpr uint64_t kNameCopies = 4;
+constexpr uint64_t kFreeBytes = uint64_t{64} << 20;
+constexpr size_t kMaxIgnored = 100;
+constexpr size_t kShownBytes = 200;  // of a key that is ignored
 constexpr size_t kReleasedSize = size_t{1} << 20;  // pages of larger storages are let go of at once
 
 struct StorageType {
@@ -49,15 +57,29 @@ class TensorCollector {
   TensorFile collect(const Pickle& pickle) {
     visit(pickle.root(), "", 0);
     for (const auto& [key, value] : pickle.root().entries) {
-      if (key->kind != Kind::kText || holds_tensor(std::string(key->text))) continue;
-      file_.ignored.push_back("entry '" + std::string(key->text.substr(0, kMaxNameLength)) + "'");
+      if (key->kind != Kind::kText || holds_tensor(key->text)) continue;
+      ignore("entry '" + std::string(key->text.substr(0, kShownBytes)) + "'");
     }
+    if (num_more_ignored_ > 0) file_.ignored.push_back(fmt::format("and {} more entries", num_more_ignored_));
     for (const std::string& name : pickle.inert_globals()) file_.ignored.push_back("objects of " + name);
     return std::move(file_);
   }
 
  private:
-  bool holds_tensor(const std::string& name) const {
+  /// Each once, and no more than can be read.
+  void ignore(std::string what) {
+    if (ignored_.contains(what)) return;
+    if (ignored_.size() == kMaxIgnored) {
+      ++num_more_ignored_;
+      return;
+    }
+    file_.ignored.push_back(what);
+    ignored_.insert(std::move(what));
+  }
+
+  bool holds_tensor(std::string_view key) const {
+    if (key.size() > kMaxNameLength) return false;
+    const std::string name(key);
     if (file_.tensors.contains(name)) return true;
     const auto next = file_.tensors.lower_bound(name + ".");
     return next != file_.tensors.end() && next->first.starts_with(name + ".");
@@ -112,6 +134,11 @@ class TensorCollector {
   void add(const PickleValue& value, const std::string& name) {
     require<DataError>(is_valid_utf8(name), "{}: the name of a tensor is not UTF-8", source_.path);
     if (request_.wanted && !request_.wanted(name)) return;
+    require<DataError>(file_.tensors.size() < kMaxTensors, "{}: more than {} tensors", source_.path, kMaxTensors);
+    named_bytes_ += kTensorBytes + kNameCopies * name.size();
+    require<DataError>(named_bytes_ <= kFreeBytes + kMaxExpansion * source_.file_size,
+                       "{}: {} tensors and their names are too many for a file of {} bytes", source_.path,
+                       file_.tensors.size() + 1, source_.file_size);
     at::Tensor tensor = materialise(*value.tensor, name);
     require<DataError>(file_.tensors.emplace(name, std::move(tensor)).second, "{}: two tensors are named '{}'",
                        source_.path, name);
@@ -174,7 +201,10 @@ class TensorCollector {
   const TensorRequest& request_;
   TensorFile file_;
   std::map<std::string, std::span<const uint8_t>> storages_;  // read and verified once
-  uint64_t total_bytes_ = 0;
+  std::set<std::string> ignored_;  // those in file_
+  size_t num_more_ignored_ = 0;
+  uint64_t total_bytes_ = 0;  // of elements
+  uint64_t named_bytes_ = 0;  // of the tensors without their elements
   size_t visits_ = 0;
 };
 

@@ -17,7 +17,7 @@ namespace longclip {
 /// Where a file keeps the storages that its pickle names.
 struct PickledStorages {
   std::string path;
-  uint64_t file_size = 0;  ///< bounds what the tensors may need: 8 times as much
+  uint64_t file_size = 0;  ///< bounds what the tensors may need: 8 times as much, and 64 MiB for their names
   std::function<std::span<const uint8_t>(const std::string& key)> bytes_of;  ///< may be longer than is needed
   std::function<void()> release_pages;  ///< called after a large storage was copied
 };

@@ -16,6 +16,7 @@ using Entry = SafetensorsEntry;
 constexpr uint64_t kLengthSize = 8;
 constexpr uint64_t kMaxHeader = 100'000'000;  // as the reference library
 constexpr size_t kMaxDimensions = 64;
+constexpr size_t kMaxNameLength = 1024;
 
 class HeaderReader {
  public:
@@ -48,7 +49,7 @@ class HeaderReader {
     data_ = file_.subspan(kLengthSize + length);
     const std::string_view text(reinterpret_cast<const char*>(file_.data()) + kLengthSize, length);
     require<DataError>(text.starts_with('{'), "{}: the safetensors header does not begin with '{{'", path_);
-    return parse_json(text, path_ + ": safetensors header");
+    return parse_json(text, path_ + ": safetensors header", {.max_values = kMaxCheckpointValues});
   }
 
   std::map<std::string, std::string> read_metadata(const Json& value) const {
@@ -81,6 +82,7 @@ class HeaderReader {
   }
 
   Entry read_entry(const std::string& name, const Json& value) const {
+    require<DataError>(name.size() <= kMaxNameLength, "{}: a tensor has a name of more than {} bytes", path_, kMaxNameLength);
     Entry entry{
         .name = name, .type = read_type(member(value, name, "dtype"), name), .sizes = {}, .begin = 0, .end = 0};
     int64_t bound = kSafetensorsTypes[entry.type].size;  // bytes with a size of 0 counted as 1: no product overflows
@@ -108,7 +110,7 @@ class HeaderReader {
     for (size_t i = 0; i < kSafetensorsTypes.size(); ++i) {
       if (value == kSafetensorsTypes[i].name) return i;
     }
-    fail<DataError>("{}: tensor '{}' has the unknown type {}", path_, name, to_json_line(value));
+    fail<DataError>("{}: tensor '{}' has the unknown type {}", path_, name, to_json_line(value.get_ref<const std::string&>().substr(0, 100)));
   }
 
   void check_layout(std::vector<Entry>& entries) const {

@@ -7,7 +7,7 @@
 namespace longclip {
 
 std::map<std::string, std::vector<std::string>> parse_shard_index(std::string_view text, const std::string& path) {
-  const Json index = parse_json(text, path);
+  const Json index = parse_json(text, path, {.max_values = kMaxCheckpointValues});
   const auto map = index.is_object() ? index.find("weight_map") : index.end();
   require<DataError>(map != index.end() && map->is_object(), "{}: has no weight_map", path);
   std::map<std::string, std::vector<std::string>> shards;

@@ -1,8 +1,12 @@
 // tests/e2e/inspect_test.cpp -- longclip inspect: checkpoints, tensor files, pictures, experiments, runs.
+#include <ATen/ops/zeros.h>
+
+#include <cstring>
 #include <set>
 #include <sstream>
 
 #include "program.h"
+#include "tensors/safetensors.h"
 #include "support/catch.h"
 
 namespace longclip::test {
@@ -54,6 +58,29 @@ TEST_CASE("inspect: odd but legal safetensors files are listed, illegal ones ref
       for (const char* key : {"dtype", "shape", "values"}) REQUIRE(tensors.at(tensor).at(key) == wanted.at(key));
     }
   }
+}
+
+TEST_CASE("inspect: an index of shards tells the model in them, or their tensors where that is none", "[e2e]") {
+  const TemporaryFolder folder;
+  run_well("export " + unstretched_model() + " hf --format hf", folder.path());
+  const Json whole = inspect("hf", folder.path());
+  fs::rename(folder / "hf/model.safetensors", folder / "hf/model-1.safetensors");
+  Json index{{"weight_map", Json::object()}};
+  const std::string bytes = read_text(folder / "hf/model-1.safetensors");
+  uint64_t length = 0;
+  std::memcpy(&length, bytes.data(), sizeof length);
+  const Json header = parse_json(bytes.substr(8, length), "header");
+  for (const auto& [name, value] : header.items())
+    if (name != "__metadata__") index["weight_map"][name] = "model-1.safetensors";
+  write_text(folder / "hf/model.safetensors.index.json", index.dump());
+  const Json shards = inspect("hf/model.safetensors.index.json", folder.path());
+  REQUIRE(shards.at("kind") == "checkpoint");
+  REQUIRE(shards.at("tensors") == whole.at("tensors"));
+  write_safetensors(folder / "other.safetensors", {{"x", at::zeros({2})}});
+  write_text(folder / "other.index.json", R"({"weight_map": {"x": "other.safetensors"}})");
+  const Json other = inspect("other.index.json", folder.path());
+  REQUIRE(other.at("kind") == "tensors");
+  REQUIRE(other.at("tensors").contains("x"));
 }
 
 TEST_CASE("inspect: a picture shows its mode, the crop and the crop's hash", "[e2e]") {

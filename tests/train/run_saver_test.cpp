@@ -34,9 +34,12 @@ class Run {
     for (const auto& folder : list_checkpoints(folder_.path())) found.push_back(folder.filename().string());
     return found;
   }
+  /// What checkpoints/best names.
+  std::string best() const { return best_checkpoint(folder_.path()).value().filename().string(); }
   RunSaver& saver() { return saver_; }
   AppendFile& log() { return log_; }
   int64_t step = 0;
+  int64_t best_step = 0;
   double seconds = 1000;  ///< what the clock shows
 
  private:
@@ -45,6 +48,7 @@ class Run {
     checkpoint.model = {{"weight", at::full({1000}, step, at::kFloat)}};
     checkpoint.optimizer = {{"step.weight", at::full({}, step, at::kFloat)}};
     checkpoint.state.step = step;
+    checkpoint.state.best_step = best_step;
     return checkpoint;
   }
 
@@ -129,6 +133,35 @@ TEST_CASE("RunSaver: retry asks for a new checkpoint after a failed one", "[trai
   run.saver().finish(run.step);
   REQUIRE(run.names() == std::vector{fmt::format("step_{:08d}", run.step)});
   REQUIRE(run.verdict_at(run.step + 1) == SaveVerdict::kNothing);
+}
+
+TEST_CASE("RunSaver: a best checkpoint that the disk does not take leaves the older best, until a higher value is written",
+          "[train][unit]") {
+  CheckpointConfig config = every(0);
+  config.keep_last = 1;
+  Run run(config);
+  const auto save_best_at = [&](int64_t step) {
+    run.verdict_at(step);
+    run.best_step = step;
+    run.save();
+  };
+  save_best_at(3);
+  run.saver().finish(3);
+  REQUIRE(run.best() == "step_00000003");
+  {
+    const test::FileSizeLimit full(1000);
+    save_best_at(6);
+    REQUIRE(next_but_nothing(run) == SaveVerdict::kSave);  // the run goes on
+  }
+  REQUIRE(run.best() == "step_00000003");
+  run.save();  // of a step that is not the best
+  run.saver().finish(run.step);
+  REQUIRE(run.best() == "step_00000003");
+  REQUIRE(run.names() == std::vector{std::string("step_00000003"), fmt::format("step_{:08d}", run.step)});
+  save_best_at(1'000'000'000);
+  run.saver().finish(run.step);
+  REQUIRE(run.best() == "step_1000000000");
+  REQUIRE(run.names() == std::vector<std::string>{"step_1000000000"});
 }
 
 TEST_CASE("RunSaver: fail ends the run with the file, the reason and the checkpoint that is intact", "[train][unit]") {

@@ -42,6 +42,7 @@ Kind kind_of_file(const fs::path& path) {
   const std::string extension = lower_case(path.extension().string());
   if (extension == ".yaml" || extension == ".yml") return Kind::kExperiment;
   if (extension == ".tar") return Kind::kShard;
+  if (path.filename().string().ends_with(".index.json")) return Kind::kTensors;
   for (const char* known : {".safetensors", ".pt", ".pth", ".bin", ".ckpt"}) {
     if (extension == known) return Kind::kTensors;
   }
@@ -53,7 +54,7 @@ Kind kind_of_file(const fs::path& path) {
   const bool is_tensors = start.starts_with("PK") || start.starts_with('\x80') || start[8] == '{';
   require<InputError>(
       is_tensors,
-      "{}: not recognised. Known are tensor files (.safetensors, .pt), checkpoint folders, run folders, "
+      "{}: not recognised. Known are tensor files (.safetensors, .pt) and their indices (.index.json), checkpoint folders, run folders, "
       "pictures, experiments (.yaml), shards (.tar) and data sets (FORMAT:PATH)",
       path.string());
   return Kind::kTensors;

@@ -12,7 +12,6 @@
 #include "model/clip_file.h"
 #include "model/position_state.h"
 #include "tensors/shape.h"
-#include "tensors/tensor_file.h"
 #include "train/commands/inspect.h"
 
 namespace longclip {
@@ -57,10 +56,10 @@ Json describe(const at::Tensor& tensor) {
 }
 
 Json describe(const TensorMap& tensors) {
-  Json json = Json::object();
+  Json::object_t json;  // behind one another: Json's operator[] looks at every name before
   for (const auto& [name, tensor] : tensors) {
     throw_if_stop_requested();
-    json[name] = describe(tensor);
+    json.emplace_back(name, describe(tensor));
   }
   return json;
 }
@@ -181,7 +180,7 @@ void inspect_tensors(const InspectOptions& options) {
     if (fs::is_directory(path)) throw;
     reason = error.what();
   }
-  const TensorFile raw = read_tensor_file(path);
+  const TensorFile raw = read_tensors(CheckpointSource{.file = path, .where = path.string()}, {});
   print(options, {{"kind", "tensors"},
                   {"format", raw.format},
                   {"not_a_checkpoint", reason},

@@ -193,6 +193,30 @@ TEST_CASE("ClipFile: missing, unknown, misshapen and non-finite tensors are all 
   }
 }
 
+TEST_CASE("ClipFile: of a Hugging Face folder they are all listed by the names in its file", "[model][unit]") {
+  const test::TemporaryFolder folder;
+  test::write_text(folder / "config.json", to_hf_config(kSmall, "float32", 4.6).dump());
+  TensorMap tensors = to_huggingface_names(small_clip().tensors);
+  tensors.erase("text_model.final_layer_norm.bias");
+  tensors["vision_model.extra"] = at::zeros({2});
+  tensors["vision_model.encoder.layers.1.layer_norm1.bias"] = at::zeros({64});
+  tensors["visual_projection.weight"] = at::zeros({25, 64});
+  tensors["text_model.encoder.layers.0.self_attn.k_proj.weight"] = at::zeros({64, 65});
+  tensors["vision_model.encoder.layers.0.self_attn.v_proj.bias"] = at::full({64}, std::nan(""));
+  tensors["text_projection.weight"] = at::zeros({24, 64}, at::kInt);
+  write_safetensors(folder / "model.safetensors", tensors);
+  for (const char* part :
+       {"missing: text_model.final_layer_norm.bias [64]", "not known: vision_model.extra [2]",
+        "not known: vision_model.encoder.layers.1.layer_norm1.bias [64]",
+        "misshapen: visual_projection.weight is [25, 64], wanted is [24, 64]",
+        "misshapen: text_model.encoder.layers.0.self_attn.k_proj.weight is [64, 65], wanted is [64, 64]",
+        "holds NaN or infinity: vision_model.encoder.layers.0.self_attn.v_proj.bias",
+        "not floating point: text_projection.weight"}) {
+    CAPTURE(part);
+    REQUIRE_THROWS_WITH(read_clip(folder.path()), ContainsSubstring(part));
+  }
+}
+
 TEST_CASE("ClipFile: the architecture alone is read without a look at the values", "[model][unit]") {
   const test::TemporaryFolder folder;
   ClipWeights clip = small_clip();
@@ -261,7 +285,7 @@ TEST_CASE("ClipFile: shapes that contradict each other or leave the heads open a
   refused("positional_embedding", {30, 32}, "misshapen: positional_embedding");
 }
 
-TEST_CASE("ClipFile: Hugging Face folders in one file, in shards and as .bin read back the same", "[model][unit]") {
+TEST_CASE("ClipFile: Hugging Face folders in one file, in shards and as .bin in both ways read back the same", "[model][unit]") {
   const test::TemporaryFolder folder;
   const ClipWeights clip = small_clip();
   const TensorMap names = to_huggingface_names(clip.tensors);
@@ -273,13 +297,16 @@ TEST_CASE("ClipFile: Hugging Face folders in one file, in shards and as .bin rea
     halves[half][name] = tensor;
     index["weight_map"][name] = half == 0 ? "s1.safetensors" : "s2.safetensors";
   }
-  for (const char* kind : {"one", "shards", "bin"}) test::write_text(folder / kind / "config.json", config);
+  for (const char* kind : {"one", "shards", "bin", "bin_shards"}) test::write_text(folder / kind / "config.json", config);
   write_safetensors(folder / "one" / "model.safetensors", names);
   write_pt(folder / "bin" / "pytorch_model.bin", names);
   write_safetensors(folder / "shards" / "s1.safetensors", halves[0]);
   write_safetensors(folder / "shards" / "s2.safetensors", halves[1]);
   test::write_text(folder / "shards" / "model.safetensors.index.json", index.dump());
-  for (const char* kind : {"one", "shards", "bin"}) {
+  for (auto& [name, file] : index["weight_map"].items()) file = file == "s1.safetensors" ? "s1.bin" : "s2.bin";
+  for (int half : {0, 1}) write_pt(folder / "bin_shards" / fmt::format("s{}.bin", half + 1), halves[half]);
+  test::write_text(folder / "bin_shards" / "pytorch_model.bin.index.json", index.dump());
+  for (const char* kind : {"one", "shards", "bin", "bin_shards", "bin_shards/pytorch_model.bin.index.json"}) {
     CAPTURE(kind);
     const ClipWeights back = read_clip(folder / kind);
     REQUIRE(back.architecture == kSmall);
@@ -288,6 +315,8 @@ TEST_CASE("ClipFile: Hugging Face folders in one file, in shards and as .bin rea
   index["weight_map"]["logit_scale"] = "../one/model.safetensors";
   test::write_text(folder / "shards" / "model.safetensors.index.json", index.dump());
   REQUIRE_THROWS_WITH(read_clip(folder / "shards"), ContainsSubstring("not a file name"));
+  fs::remove(folder / "bin_shards" / "s2.bin");
+  REQUIRE_THROWS_WITH(read_clip(folder / "bin_shards"), ContainsSubstring("s2.bin is missing from the folder"));
 }
 
 TEST_CASE("HfConfig: text_config_dict wins with a note, other models and settings are refused", "[model][unit]") {

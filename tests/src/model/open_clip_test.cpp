@@ -4,9 +4,12 @@
 #include <ATen/ops/randn.h>
 #include <ATen/ops/zeros.h>
 
+#include <array>
+
 #include "base/error.h"
 #include "model/clip_file.h"
 #include "model/foreign_names.h"
+#include "model/hf_config.h"
 #include "model/open_clip_config.h"
 #include "model/weight_names.h"
 #include "support/reference_data.h"
@@ -93,6 +96,31 @@ TEST_CASE("OpenClip: a folder's config states heads, MLP and GELU, for both layo
       }
     }
   }
+}
+
+TEST_CASE("OpenClip: each weight file of a folder is read by the config that its name belongs to, whichever stands beside",
+          "[model][unit]") {
+  const test::TemporaryFolder folder;
+  const TensorMap openai = random_weights(kOdd);
+  const auto write = [&](const char* file, const TensorMap& tensors) {
+    std::string(file).ends_with(".bin") ? write_pt(folder / file, tensors) : write_safetensors(folder / file, tensors);
+  };
+  const auto stated_by = [&](const char* file) {
+    CAPTURE(file);
+    const ClipWeights clip = read_clip(folder / file);
+    REQUIRE(clip.architecture == kOdd);  // GELU, which no shape tells
+    require_same(clip, openai);
+    return clip.source_format;
+  };
+  constexpr std::array kOpenClipFiles{"open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin"};
+  constexpr std::array kHuggingFaceFiles{"model.safetensors", "pytorch_model.bin"};
+  test::write_text(folder / "open_clip_config.json", config_of_odd().dump());
+  for (const char* file : kOpenClipFiles) write(file, openai);
+  for (const char* file : kOpenClipFiles) REQUIRE(stated_by(file) == "OpenCLIP");
+  test::write_text(folder / "config.json", to_hf_config(kOdd, "float32", 4.6).dump());
+  for (const char* file : kHuggingFaceFiles) write(file, to_huggingface_names(openai));
+  for (const char* file : kOpenClipFiles) REQUIRE(stated_by(file) == "OpenCLIP");
+  for (const char* file : kHuggingFaceFiles) REQUIRE(stated_by(file) == "Hugging Face");
 }
 
 TEST_CASE("OpenClip: a training checkpoint without a config is read by the user's word, and says what else it assumes",

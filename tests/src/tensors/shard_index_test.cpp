@@ -29,4 +29,10 @@ TEST_CASE("Shard index: a file outside of the folder, or none at all, is refused
   CHECK_THROWS_AS(parse_shard_index(R"({"weight_map": {"a": "1", "a": "2"}})", "x.json"), DataError);
 }
 
+TEST_CASE("Shard index: one of more tensors than any checkpoint has is refused by name and limit", "[unit]") {
+  std::string text = R"({"weight_map": {"x": "1")";
+  for (int i = 0; i < 100'000; ++i) text += fmt::format(R"(,"{}":"1")", i);
+  CHECK_THROWS_WITH(parse_shard_index(text + "}}", "x.json"), "x.json: an object of more than 65536 keys is not read");
+}
+
 }  // namespace longclip
