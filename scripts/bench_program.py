@@ -6,12 +6,13 @@ usage: bench_program.py coarse|startup|checkpoint [--build build] [--rounds N] [
 import argparse
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 
-from bench_common import CORES, compare, in_turns, is_there, report, run, seconds_of
+from bench_common import CORES, compare, in_turns, is_there, run
 
 PEER = pathlib.Path(__file__).with_name("bench_step_peer.py")
 
@@ -63,72 +64,77 @@ def write_data(folder, side, count):
     (folder / "triples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-def prepare(args, folder, arch, side, pairs):
-    """A model of 248 positions, data, and the command that trains on them; RUN and STEPS are put in by the caller."""
-    program = (args.build / "bin/longclip").absolute()
-    write_data(folder, side, 4 * pairs)
-    for command in (["init", "short.safetensors", "--arch", arch], ["stretch", "short.safetensors", "long.safetensors"]):
-        subprocess.run([program, *command], cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    (folder / "config.yaml").write_text(
-        "run: {name: bench, device: cpu}\nmodel: {init: long.safetensors}\n"
-        f"data: {{train: [{{format: triples, path: triples.jsonl}}], pairs_per_step: {pairs}}}\n"
-        "log: {level: warning, tensorboard: false}\n")
-    return [program, "train", "config.yaml"]
+class Experiment:
+    """A model of 248 positions, data, and runs of `longclip train` on them, in a folder that goes away."""
+
+    def __init__(self, args, arch, side, pairs):
+        self.arch, self.runs = args.arch or arch, 0
+        self.program = (args.build / "bin/longclip").absolute()
+        self.place = tempfile.TemporaryDirectory()
+        self.folder = pathlib.Path(self.place.name)
+        write_data(self.folder, side, 4 * pairs)
+        for command in (["init", "short.safetensors", "--arch", self.arch], ["stretch", "short.safetensors", "long.safetensors"]):
+            subprocess.run([self.program, *command], cwd=self.folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        (self.folder / "config.yaml").write_text(
+            "run: {name: bench, device: cpu}\nmodel: {init: long.safetensors}\n"
+            f"data: {{train: [{{format: triples, path: triples.jsonl}}], pairs_per_step: {pairs}}}\n"
+            "log: {level: warning, tensorboard: false}\n")
+
+    def start(self, *settings):
+        """The process and its metrics.jsonl; each run has a folder of its own."""
+        self.runs += 1
+        run_dir = self.folder / f"run{self.runs}"
+        options = [word for setting in (f"run.dir={run_dir}", *settings) for word in ("--set", setting)]
+        process = subprocess.Popen([self.program, "train", "config.yaml", *options], cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        return process, run_dir / "metrics.jsonl"
+
+
+def wait_for(process):
+    _, errors = process.communicate()
+    if process.returncode != 0:
+        sys.exit(f"bench_program: longclip train ended with {process.returncode}: {errors.decode()}")
 
 
 def bench_startup(args):
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        arch = args.arch or "tiny"
-        command = prepare(args, folder, arch, 64, 8)
-        number = iter(range(1 << 20))
+    experiment = Experiment(args, "tiny", 64, 8)
+    sizes = run([args.build / "bin/longclip_step_bench", "--arch", experiment.arch, "--device", "cpu", "--precision", "fp32", "--steps", "1", "--warmup-steps", "0"])
 
-        def ours():  # until the line of the first step is written
-            run_dir = folder / f"run{next(number)}"
-            metrics, start = run_dir / "metrics.jsonl", time.monotonic()
-            process = subprocess.Popen([*command, "--set", f"run.dir={run_dir}", "--set", "schedule.steps=1"], cwd=folder,
-                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            while process.poll() is None and not (metrics.is_file() and metrics.stat().st_size):
-                time.sleep(0.002)
-            seconds = time.monotonic() - start
-            if process.wait() != 0:
-                sys.exit(f"bench_startup: {command} failed")
-            return {"seconds": seconds}
+    def ours():  # until the line of the first step is written
+        start = time.monotonic()
+        process, metrics = experiment.start("schedule.steps=1", "precision.compute=fp32")
+        while process.poll() is None and not (metrics.is_file() and metrics.stat().st_size):
+            time.sleep(0.002)
+        seconds = time.monotonic() - start
+        wait_for(process)
+        return {"seconds": seconds}
 
-        sizes = run([args.build / "bin/longclip_step_bench", "--arch", arch, "--device", "cpu", "--precision", "fp32", "--steps", "1", "--warmup-steps", "0"])
+    def peer():  # import of torch, model, first step; its data are in memory
+        start = time.monotonic()
+        run([sys.executable, PEER, "pytorch", json.dumps(sizes)])
+        return {"seconds": time.monotonic() - start}
 
-        def peer():  # import of torch, model, first step; its data are in memory
-            start = time.monotonic()
-            run([sys.executable, PEER, "pytorch", json.dumps(sizes)])
-            return {"seconds": time.monotonic() - start}
-
-        mine, other = in_turns(args.rounds, ours, peer)
-        compare("start of the process to the end of the first step", mine, "pytorch", other, arch=arch, threads=CORES)
+    mine, other = in_turns(args.rounds, ours, peer)
+    compare("start of the process to the end of the first step", mine, "pytorch", other, arch=experiment.arch, threads=CORES)
 
 
 def bench_checkpoint(args):
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        arch = args.arch or "ViT-B-16"
-        command = prepare(args, folder, arch, 224, 2)
-        number = iter(range(1 << 20))
+    experiment = Experiment(args, "ViT-B-16", 224, 2)
 
-        def ours():  # three checkpoints, and none that waits for the one before
-            run_dir = folder / f"run{next(number)}"
-            subprocess.run([*command, "--set", f"run.dir={run_dir}", "--set", "schedule.steps=12", "--set", "checkpoint.every_steps=4",
-                            "--set", "checkpoint.keep_last=1"], cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
-            subprocess.run(["rm", "-r", run_dir], check=True)
-            return {"seconds": max(line["checkpoint_stall_seconds"] for line in lines), "stalls": [line["checkpoint_stall_seconds"] for line in lines]}
+    def ours():  # three checkpoints
+        process, metrics = experiment.start("schedule.steps=36", "checkpoint.every_steps=12", "checkpoint.keep_last=1")
+        wait_for(process)
+        stalls = [json.loads(line)["checkpoint_stall_seconds"] for line in metrics.read_text().splitlines()]
+        shutil.rmtree(metrics.parent)
+        return {"seconds": max(stalls), "stalls": [stall for stall in stalls if stall > 0]}
 
-        elements = sum(value for value in parameters(folder / "long.safetensors"))
-        mine, peer = in_turns(args.rounds, ours, lambda: run([sys.executable, "-c", TORCH_SAVE, elements, folder / "peer.pt"]))
-        compare("longest time that the steps wait for a checkpoint", mine, "torch_save", peer, arch=arch, bytes=peer[0]["bytes"],
-                stalls=mine[-1]["stalls"])
+    elements = sum(elements_of_tensors(experiment.folder / "long.safetensors"))
+    mine, peer = in_turns(args.rounds, ours, lambda: run([sys.executable, "-c", TORCH_SAVE, elements, experiment.folder / "peer.pt"]))
+    compare("longest time that the steps wait for a checkpoint", mine, "torch_save", peer, arch=experiment.arch, bytes=peer[0]["bytes"],
+            stalls=mine[-1]["stalls"])
 
 
-def parameters(path):
-    """Elements of each tensor of a safetensors file."""
+def elements_of_tensors(path):
+    """Of a safetensors file of float32."""
     with open(path, "rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
     for key, entry in header.items():

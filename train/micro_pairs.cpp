@@ -46,6 +46,14 @@ int64_t peak_of_trial(Clip& model, const ForwardOptions& forward, int64_t pairs)
   return peak_memory_bytes(model.device());
 }
 
+/// What a CPU will take later: AdamW's moments are zeros that nobody touched yet, and a checkpoint copies weights and moments.
+int64_t bytes_needed_later(Clip& model) {
+  if (model.device().is_cuda()) return 0;  // allocated for good; the copy is in the machine's memory
+  int64_t bytes = 0;
+  for (const Parameter& parameter : model.trained_parameters()) bytes += static_cast<int64_t>(parameter.tensor.nbytes());
+  return (2 + 3) * bytes;
+}
+
 bool is_trained(Clip& model) { return model.trained_parameters().size() > 1; }  // the logit scale always is
 
 }  // namespace
@@ -61,7 +69,8 @@ int64_t most_pairs_within(int64_t limit_bytes, int64_t pairs, int64_t trial_pair
 
 int64_t choose_micro_pairs(Clip& model, const ForwardOptions& forward, int64_t pairs, int64_t ranks_here) {
   const at::Device device = model.device();
-  const int64_t free_bytes = free_memory_bytes(device) / (device.is_cuda() ? 1 : ranks_here);
+  const int64_t left = free_memory_bytes(device) / (device.is_cuda() ? 1 : ranks_here) - bytes_needed_later(model);
+  const int64_t free_bytes = std::max<int64_t>(1, left);
   const int64_t rough = rough_bytes_per_pair(model.architecture(), forward.compute_dtype);
   const double rough_share = static_cast<double>(pairs) * static_cast<double>(rough) / static_cast<double>(free_bytes);
   if (!is_trained(model) || rough_share < kShareWithoutTrial) return pairs;

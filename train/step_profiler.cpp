@@ -19,11 +19,16 @@ void StepProfiler::before(int64_t step) {
   if (steps_ && !recorder_ && step >= (*steps_)[0] && step <= (*steps_)[1]) recorder_.emplace(on_gpu_);
 }
 
-void StepProfiler::after(int64_t step) {
-  if (!recorder_ || step < (*steps_)[1]) return;
+void StepProfiler::check_steps(int64_t first, int64_t last) const {
+  if (!steps_ || ((*steps_)[0] <= last && (*steps_)[1] >= first)) return;
+  log_warning("log.profile_steps: there will be no trace: steps {} to {} are none of this run's, {} to {}", (*steps_)[0], (*steps_)[1], first, last);
+}
+
+void StepProfiler::after(int64_t step, bool run_ends) {
+  if (!recorder_ || (step < (*steps_)[1] && !run_ends)) return;
   try {
     recorder_->save(file_);
-    log_info("the trace of steps {} to {} is {}; open it in ui.perfetto.dev", (*steps_)[0], (*steps_)[1], file_.string());
+    log_info("the trace up to step {} is {}; open it in ui.perfetto.dev", step, file_.string());
   } catch (const std::exception& error) {
     log_warning("log.profile_steps: {}", error.what());
   }

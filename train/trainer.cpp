@@ -23,7 +23,7 @@ void Trainer::run() {
     PairBatch batch = next_batch();
     const StepReport report = train_step(batch);                              // [all]
     Json metrics = account(batch, report, monotonic_seconds() - started_seconds);
-    profiler_.after(state_.step);
+    profiler_.after(state_.step, state_.step == last_step_ || stop_code_ != 0);
     log_row_ids(batch);                                                       // [all]
     if (eval_due()) metrics.update(evaluate());                               // [all]
     if (logs_) logs_->write_step(metrics);

@@ -127,6 +127,7 @@ Trainer::Trainer(RunConfig config, const std::optional<Checkpoint>& checkpoint, 
   open_evaluation_sets(config_.eval);  // a mistake in them is said now, not hours later
   optimizer_ = build_optimizer(model_, config_.optim);
   restore(checkpoint);
+  if (comm_.rank() == 0) profiler_.check_steps(state_.step + 1, last_step_);
   step_options_.forward.compute_dtype = compute_dtype(config_.precision.compute);
   step_options_.forward.recompute_blocks = config_.memory.activation_checkpointing == Checkpointing::kBlocks;
   const int64_t pairs = dataset_->order().pairs_per_rank(comm_.world_size());

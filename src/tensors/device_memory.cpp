@@ -2,6 +2,7 @@
 #include "tensors/device_memory.h"
 
 #include <c10/core/CachingDeviceAllocator.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <fstream>
@@ -43,7 +44,10 @@ int64_t peak_memory_bytes(c10::Device device) {
 
 void reset_peak_memory(c10::Device device) {
   if (device.is_cuda()) c10::getDeviceAllocator(device.type())->resetPeakStats(device.index());
-  else std::ofstream("/proc/self/clear_refs") << 5;  // VmHWM becomes VmRSS: proc(5)
+  else {
+    malloc_trim(0);  // what was freed before is not in use
+    std::ofstream("/proc/self/clear_refs") << 5;  // VmHWM becomes VmRSS: proc(5)
+  }
 }
 
 int64_t current_memory_bytes(c10::Device device) {

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "small_run.h"
 #include "train/trainer.h"
 
@@ -169,6 +170,11 @@ TEST_CASE("Trainer: log.profile_steps writes a trace of these steps alone and ch
   const fs::path plain = run.train({}, "plain"), profiled = run.train({"log.profile_steps=[3, 4]"}, "profiled");
   REQUIRE(column(plain, "loss") == column(profiled, "loss"));
   REQUIRE_FALSE(fs::exists(plain / "profile"));
+  REQUIRE(fs::exists(run.train({"log.profile_steps=[5, 9]"}, "longer") / "profile" / "steps_5-9.rank0.json"));  // the run has 6
+  start_log("", LogLevel::kWarning);
+  const fs::path outside = run.train({"log.profile_steps=[7, 9]", "log.level=warning"}, "outside");
+  REQUIRE_FALSE(fs::exists(outside / "profile"));
+  REQUIRE_THAT(test::read_text(outside / "log.txt"), ContainsSubstring("there will be no trace: steps 7 to 9"));
   const Json trace = parse_json(test::read_text(profiled / "profile" / "steps_3-4.rank0.json"), "trace");
   std::map<std::string, int64_t> times;
   for (const Json& event : trace.at("traceEvents")) times[event.value("name", "")] += 1;
