@@ -127,7 +127,6 @@ Trainer::Trainer(RunConfig config, const std::optional<Checkpoint>& checkpoint, 
   open_evaluation_sets(config_.eval);  // a mistake in them is said now, not hours later
   optimizer_ = build_optimizer(model_, config_.optim);
   restore(checkpoint);
-  if (comm_.rank() == 0) profiler_.check_steps(state_.step + 1, last_step_);
   step_options_.forward.compute_dtype = compute_dtype(config_.precision.compute);
   step_options_.forward.recompute_blocks = config_.memory.activation_checkpointing == Checkpointing::kBlocks;
   const int64_t pairs = dataset_->order().pairs_per_rank(comm_.world_size());
@@ -194,6 +193,7 @@ void Trainer::check_same_run(const DataFingerprint& data) {
 
 void Trainer::say_plan() const {
   if (comm_.rank() != 0) return;
+  profiler_.check_steps(state_.step + 1, last_step_);
   const int64_t steps_per_epoch = dataset_->order().steps_per_epoch(), pairs = config_.data.pairs_per_step / comm_.world_size();
   log_info("{} rows, {} steps of {} pairs an epoch, {} steps in all ({:.2f} epochs), warm-up {} steps; {} pairs on each of {} ranks; {}, {}",
            dataset_->rows(), steps_per_epoch, config_.data.pairs_per_step, total_steps_,
