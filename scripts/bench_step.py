@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""scripts/bench_step.py -- what scripts/bench_step.sh runs: training steps of ours and of the peers in turns, on the CPU.
+"""scripts/bench_step.py -- what scripts/bench_step.sh runs: training steps of ours and of the peers in turns.
 
 Each round is a process of each side: the same sizes, number of pairs, lengths of captions and threads, random weights. The
 seconds of a side are the median over the rounds of the median step. Prints one line of JSON with all rounds.
@@ -28,6 +28,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS), help="none: ours alone")
     parser.add_argument("--traces", type=pathlib.Path, help="a folder for Chrome traces of one step of each side (scripts/profile_table.py)")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     args, more = parser.parse_known_args()  # the rest is for longclip_step_bench
     peers = [peer for peer in args.peers if is_there(*PEERS[peer])]
     for peer in set(args.peers) - set(peers):
@@ -37,7 +38,7 @@ def main():
         args.traces.mkdir(parents=True, exist_ok=True)
 
     def ours():
-        last.update(run([args.bench, "--device", "cpu", *more, *(["--trace", args.traces / "longclip.json"] if args.traces else [])]))
+        last.update(run([args.bench, "--device", args.device, *more, *(["--trace", args.traces / "longclip.json"] if args.traces else [])]))
         return last.copy()
 
     def of(peer):
@@ -46,6 +47,7 @@ def main():
     mine, *others = in_turns(args.rounds, ours, *map(of, peers))
     row = {key: last[key] for key in ("what", "arch", "precision", "device_name", "threads", "pairs", "text_tokens_per_pair")}
     row["longclip"] = summary(mine)
+    row["longclip"]["triples_per_second"] = round(last["pairs"] / row["longclip"]["step_seconds"], 1)
     for key in ("useful_tflops", "peak_tflops", "useful_share_of_peak"):
         row["longclip"][key] = round(statistics.median(result[key] for result in mine), 4)
     for peer, results in zip(peers, others):

@@ -116,15 +116,20 @@ def main():
     sizes, pairs = ours["sizes"], ours["pairs"]
     torch.set_num_threads(ours["threads"])
     torch.manual_seed(0)
-    model = LongClip(sizes) if peer == "pytorch" else open_clip_model(sizes)
+    device = torch.device(ours["device"])
+    on_gpu = device.type == "cuda"
+    model = (LongClip(sizes) if peer == "pytorch" else open_clip_model(sizes)).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6, weight_decay=1e-2)
-    image = torch.randn(pairs, 3, sizes["image_size"], sizes["image_size"])
-    long_ids = captions([118 + (120 * i) // max(pairs - 1, 1) for i in range(pairs)], sizes)
-    short_ids = captions([16 + (24 * i) // max(pairs - 1, 1) for i in range(pairs)], sizes)
+    inputs = [torch.randn(pairs, 3, sizes["image_size"], sizes["image_size"]),
+              captions([118 + (120 * i) // max(pairs - 1, 1) for i in range(pairs)], sizes),
+              captions([16 + (24 * i) // max(pairs - 1, 1) for i in range(pairs)], sizes)]
+    if on_gpu:
+        inputs = [tensor.pin_memory() for tensor in inputs]
 
     def step():
         optimizer.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16, enabled=ours["precision"] == "bf16"):
+        image, long_ids, short_ids = (tensor.to(device, non_blocking=True) for tensor in inputs)
+        with torch.autocast(device.type, torch.bfloat16, enabled=ours["precision"] == "bf16"):
             features = [F.normalize(encoded, dim=-1) for encoded in
                         (model.encode_image(image), model.encode_text(long_ids), model.encode_text(short_ids))]
         image_BE, long_BE, short_BE = (feature.float() for feature in features)
@@ -138,11 +143,16 @@ def main():
     for i in range(ours["warmup_steps"] + ours["steps"]):
         start = time.monotonic()
         loss = step()
+        if on_gpu:
+            torch.cuda.synchronize()
         seconds.append(time.monotonic() - start)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    memory = torch.cuda.max_memory_allocated() if on_gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     if len(sys.argv) > 3:
-        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], record_shapes=True) as profile:
+        activities = [torch.profiler.ProfilerActivity.CPU] + [torch.profiler.ProfilerActivity.CUDA] * on_gpu
+        with torch.profiler.profile(activities=activities, record_shapes=True) as profile:
             step()
+            if on_gpu:
+                torch.cuda.synchronize()
         profile.export_chrome_trace(sys.argv[3])
     print(json.dumps({"step_seconds": {"median": statistics.median(seconds[ours["warmup_steps"]:])}, "last_loss": loss,
                       "peak_memory_bytes": memory, "torch": torch.__version__}))
