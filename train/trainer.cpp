@@ -38,19 +38,19 @@ void Trainer::run() {
 StepReport Trainer::train_step(PairBatch& batch) {
   StepReport report;
   report.lr = schedule_.at(state_.step);                                      // pure function of the step: resume is exact
-  report.logit_scale = model_.logit_scale().item<double>();
   report.loss_scale = is_fp16() ? state_.loss_scale : 1;
   optimizer_->zero_grad();
 
   StepFeatures encoded(model_, batch, step_options_);                         // image_BE, long_BE, short_BE; unit rows
-  Features mine = add_local_coarse(encoded.features(), report);
-  const Features all = gather(mine, report);                                  // [all] the rows of every rank, one collective
+  StepScalars scalars;
+  Features mine = add_local_coarse(encoded.features(), scalars);
+  const Features all = gather(mine, scalars);                                 // [all] the rows of every rank, one collective
   const LossTerms loss = long_clip_loss(mine, all, model_.logit_scale(), comm_.rank(), config_.loss);
   encoded.backward(loss.total.mul(report.loss_scale), *reducer_);                                  // [all] gradients become the mean over ranks
 
   report.num_tokens = encoded.num_tokens();
-  report.grad_norm = optimizer_->grad_norm() / report.loss_scale;
-  agree(loss, batch, report);                                                 // [all] the only other collective of a step
+  scalars.grad_norm = optimizer_->grad_norm();
+  agree(loss, scalars, batch, report);                                        // [all] the only other collective of a step
   apply(report);                                                              // same verdict on every rank
   return report;
 }
@@ -67,27 +67,27 @@ std::vector<std::pair<at::Tensor Features::*, at::Tensor Features::*>> coarse_pa
   return pairs;
 }
 
-void make_coarse(Features& features, const LossConfig& config, StepReport& report) {
+void make_coarse(Features& features, const LossConfig& config, StepScalars& scalars) {
   for (const auto& [fine, coarse] : coarse_pairs(config)) {
     const CoarseFeatures made = coarse_features(features.*fine, {config.pcm.components, config.pcm.energy});
     features.*coarse = made.coarse_nE;
-    report.pcm_energy = made.retained_energy;
+    scalars.pcm_energy = made.retained_energy;
   }
 }
 
 }  // namespace
 
-Features Trainer::add_local_coarse(Features mine, StepReport& report) const {
-  if (config_.loss.pcm.scope == PcmScope::kLocal) make_coarse(mine, config_.loss, report);
+Features Trainer::add_local_coarse(Features mine, StepScalars& scalars) const {
+  if (config_.loss.pcm.scope == PcmScope::kLocal) make_coarse(mine, config_.loss, scalars);
   return mine;
 }
 
-Features Trainer::gather(Features& mine, StepReport& report) {
+Features Trainer::gather(Features& mine, StepScalars& scalars) {
   const std::vector<at::Tensor> rows =
       gather_with_grad({mine.image, mine.long_text, mine.short_text, mine.coarse_image, mine.coarse_long_text}, comm_);
   Features all{rows[0], rows[1], rows[2], rows[3], rows[4]};
   if (config_.loss.pcm.scope == PcmScope::kGlobal) {
-    make_coarse(all, config_.loss, report);
+    make_coarse(all, config_.loss, scalars);
     const int64_t pairs = mine.image.size(0);
     for (const auto& [fine, coarse] : coarse_pairs(config_.loss)) mine.*coarse = (all.*coarse).narrow(0, comm_.rank() * pairs, pairs);
   }
@@ -102,8 +102,7 @@ void Trainer::apply(StepReport& report) {
   const double clipped = max_norm && report.grad_norm > *max_norm ? report.grad_norm / *max_norm : 1;
   if (saver_) saver_->before_update();  // nothing changes before the checkpoint in work has its copy
   optimizer_->step(report.lr, report.loss_scale * clipped);
-  const auto& max_scale = config_.loss.max_logit_scale;
-  if (max_scale && model_.logit_scale().item<double>() > *max_scale) model_.set_logit_scale(*max_scale);
+  if (config_.loss.max_logit_scale) model_.limit_logit_scale(*config_.loss.max_logit_scale);
 }
 
 }  // namespace longclip

@@ -39,6 +39,12 @@ struct StepReport {
   SaveVerdict save = SaveVerdict::kNothing;  ///< what rank 0 wants after this step
 };
 
+/// Numbers of one step that stay on the device until all of them are read at once: each reading waits for the device.
+struct StepScalars {
+  at::Tensor grad_norm;   ///< times the loss scale
+  at::Tensor pcm_energy;  ///< undefined where nothing is made coarse
+};
+
 /// REQUIRES: `comm` outlives it; one Trainer a process.
 class Trainer {
  public:
@@ -55,9 +61,9 @@ class Trainer {
  private:
   Trainer(RunConfig config, const std::optional<Checkpoint>& checkpoint, Communicator& comm, at::Device device);
   StepReport train_step(PairBatch& batch);                                            // [all]
-  Features add_local_coarse(Features mine, StepReport& report) const;
-  Features gather(Features& mine, StepReport& report);                                // [all]
-  void agree(const LossTerms& loss, PairBatch& batch, StepReport& report);            // [all]
+  Features add_local_coarse(Features mine, StepScalars& scalars) const;
+  Features gather(Features& mine, StepScalars& scalars);                              // [all]
+  void agree(const LossTerms& loss, const StepScalars& scalars, PairBatch& batch, StepReport& report);  // [all]
   void apply(StepReport& report);
   bool is_fp16() const { return config_.precision.compute == Precision::kFp16; }
   Json account(const PairBatch& batch, const StepReport& report, double step_seconds);

@@ -1,5 +1,8 @@
 // train/trainer_records.cpp -- what a Trainer writes down: metrics, bad samples, evaluations, checkpoints; and when.
+#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/tensor.h>
 
 #include <algorithm>
 #include <cmath>
@@ -10,6 +13,7 @@
 #include "base/signals.h"
 #include "model/clip.h"
 #include "tensors/device_memory.h"
+#include "tensors/transfer.h"
 #include "train/retrieval_report.h"
 #include "train/trainer.h"
 #include "train/zero_shot_evaluation.h"
@@ -73,21 +77,31 @@ Json Trainer::account(const PairBatch& batch, const StepReport& report, double s
           {"peak_memory_bytes", report.peak_memory_bytes}};
 }
 
-void Trainer::agree(const LossTerms& loss, PairBatch& batch, StepReport& report) {
+void Trainer::agree(const LossTerms& loss, const StepScalars& scalars, PairBatch& batch, StepReport& report) {
   // A stop, a bad row or a clock on one rank concerns all: what each wants travels with its losses, in one collective.
-  enum { kLoss, kLong, kShort, kEnergy, kWait, kTokens, kTruncated, kStop, kSave, kBadRows, kMemory };
+  enum { kLoss, kLong, kShort, kEnergy, kGradNorm, kLogitScale, kWait, kTokens, kTruncated, kStop, kSave, kBadRows, kMemory };
+  const at::Tensor energy = scalars.pcm_energy.defined() ? scalars.pcm_energy : at::ones({}, loss.total.options());
+  std::vector<at::Tensor> mine;
+  for (const at::Tensor& scalar : {loss.total, loss.long_term, loss.short_term, energy, scalars.grad_norm, model_.logit_scale()}) {
+    mine.push_back(scalar.detach().to(device_, at::kDouble).reshape({1}));
+  }
   const SaveVerdict save = saver_ ? saver_->verdict(state_.step + 1) : SaveVerdict::kNothing;  // of rank 0, for all
-  const auto all = comm_.all_gather_numbers({loss.total.item<double>(), loss.long_term.item<double>(), loss.short_term.item<double>(),
-                                             report.pcm_energy, batch.wait_seconds, static_cast<double>(report.num_tokens),
-                                             static_cast<double>(batch.counts.truncated_long + batch.counts.truncated_short),
-                                             static_cast<double>(stop_requested()), static_cast<double>(save),
-                                             static_cast<double>(batch.skipped.size()), static_cast<double>(peak_memory_bytes(device_))});
-  const auto sum = [&](size_t column) {
+  const std::vector<double> of_host = {batch.wait_seconds, static_cast<double>(report.num_tokens),
+                                       static_cast<double>(batch.counts.truncated_long + batch.counts.truncated_short),
+                                       static_cast<double>(stop_requested()), static_cast<double>(save),
+                                       static_cast<double>(batch.skipped.size()), static_cast<double>(peak_memory_bytes(device_))};
+  mine.push_back(to_device(at::tensor(of_host, at::kDouble), device_));
+  const at::Tensor all = comm_.all_gather_rows(at::cat(mine).unsqueeze(0)).cpu();  // the only place of a step where the host waits
+  const auto of_rank = [&](int64_t rank, int64_t column) { return all.const_data_ptr<double>()[rank * all.size(1) + column]; };
+  const int64_t ranks = comm_.world_size();
+  report.grad_norm = of_rank(0, kGradNorm) / report.loss_scale;  // the same on every rank
+  report.logit_scale = of_rank(0, kLogitScale);
+  const auto sum = [&](int64_t column) {
     double total = 0;
-    for (const std::vector<double>& rank : all) total += rank[column];
+    for (int64_t rank = 0; rank < ranks; ++rank) total += of_rank(rank, column);
     return total;
   };
-  const auto mean = [&](size_t column) { return sum(column) / static_cast<double>(comm_.world_size()); };
+  const auto mean = [&](int64_t column) { return sum(column) / static_cast<double>(ranks); };
   report.loss = mean(kLoss);
   report.loss_long = mean(kLong);
   report.loss_short = mean(kShort);
@@ -96,8 +110,10 @@ void Trainer::agree(const LossTerms& loss, PairBatch& batch, StepReport& report)
   report.num_tokens = std::llround(sum(kTokens));
   report.num_truncated = std::llround(sum(kTruncated));
   report.save = static_cast<SaveVerdict>(std::llround(sum(kSave)));
-  for (const std::vector<double>& rank : all) report.peak_memory_bytes = std::max<int64_t>(report.peak_memory_bytes, std::llround(rank[kMemory]));
-  for (const std::vector<double>& rank : all) stop_code_ = std::max(stop_code_, static_cast<int>(rank[kStop]));
+  for (int64_t rank = 0; rank < ranks; ++rank) {
+    report.peak_memory_bytes = std::max<int64_t>(report.peak_memory_bytes, std::llround(of_rank(rank, kMemory)));
+    stop_code_ = std::max(stop_code_, static_cast<int>(of_rank(rank, kStop)));
+  }
   if (sum(kBadRows) > 0) batch.skipped = gather_bad_rows(batch.skipped, comm_);
 }
 

@@ -10,6 +10,7 @@
 #include <ATen/ops/_scaled_dot_product_flash_attention_for_cpu.h>
 #include <ATen/ops/_scaled_dot_product_flash_attention_for_cpu_backward.h>
 #include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
@@ -19,6 +20,7 @@
 
 #include "base/error.h"
 #include "tensors/shape.h"
+#include "tensors/transfer.h"
 
 namespace longclip {
 namespace {
@@ -103,24 +105,16 @@ Attended attend_cuda(const Heads& heads, const Plan& plan) {
   return result;
 }
 
-void attend_cuda_backward(const at::Tensor& grad_RHD, const Heads& heads, const Attended& saved, const Plan& plan, const Heads& grads) {
+Heads attend_cuda_backward(const at::Tensor& grad_RHD, const Heads& heads, const Attended& saved, const Plan& plan) {
   const auto [grad_q, grad_k, grad_v] = at::_flash_attention_backward(
       grad_RHD.contiguous(), heads.q, heads.k, heads.v, saved.out_RHD, saved.lse, plan.queries.offsets_N1, plan.keys.offsets_N1,
       plan.queries.max_length, plan.keys.max_length, 0.0, plan.causal, saved.rng_state, saved.unused);
-  grads.q.copy_(grad_q);
-  grads.k.copy_(grad_k);
-  grads.v.copy_(grad_v);
+  return {grad_q, grad_k, grad_v};
 }
 
 Attended attend(const Heads& heads, const Plan& plan) {
   RECORD_FUNCTION("longclip::packed_attention", std::vector<c10::IValue>{});
   return heads.q.is_cuda() ? attend_cuda(heads, plan) : attend_cpu(heads, plan);
-}
-
-void attend_backward(const at::Tensor& grad_RHD, const Heads& heads, const Attended& saved, const Plan& plan, const Heads& grads) {
-  RECORD_FUNCTION("longclip::packed_attention_backward", std::vector<c10::IValue>{});
-  heads.q.is_cuda() ? attend_cuda_backward(grad_RHD, heads, saved, plan, grads)
-                    : attend_cpu_backward(grad_RHD, heads, saved, plan, grads);
 }
 
 /// The plan travels in the autograd context.
@@ -129,6 +123,32 @@ struct SavedPlan : torch::CustomClassHolder {
   Plan plan;
   int64_t num_heads;
 };
+
+/// Of queries, keys and values side by side: [T, 3W].
+at::Tensor self_backward(const at::Tensor& grad_RHD, const at::Tensor& qkv_T3W, const Attended& saved, const SavedPlan& plan) {
+  RECORD_FUNCTION("longclip::packed_attention_backward", std::vector<c10::IValue>{});
+  const Heads heads = self_heads(qkv_T3W, plan.num_heads);
+  if (qkv_T3W.is_cuda()) {
+    const Heads grads = attend_cuda_backward(grad_RHD, heads, saved, plan.plan);
+    return at::cat({grads.q.flatten(1), grads.k.flatten(1), grads.v.flatten(1)}, 1);
+  }
+  const at::Tensor grad_T3W = at::empty_like(qkv_T3W);
+  attend_cpu_backward(grad_RHD, heads, saved, plan.plan, self_heads(grad_T3W, plan.num_heads));
+  return grad_T3W;
+}
+
+/// Of the queries [N, W], and of keys and values side by side [T, 2W].
+std::pair<at::Tensor, at::Tensor> query_backward(const at::Tensor& grad_RHD, const at::Tensor& q_NW, const at::Tensor& kv_T2W, const Attended& saved, const SavedPlan& plan) {
+  RECORD_FUNCTION("longclip::packed_attention_backward", std::vector<c10::IValue>{});
+  const Heads heads = query_heads(q_NW, kv_T2W, plan.num_heads);
+  if (q_NW.is_cuda()) {
+    const Heads grads = attend_cuda_backward(grad_RHD, heads, saved, plan.plan);
+    return {grads.q.flatten(1), at::cat({grads.k.flatten(1), grads.v.flatten(1)}, 1)};
+  }
+  const at::Tensor grad_NW = at::empty_like(q_NW), grad_T2W = at::empty_like(kv_T2W);
+  attend_cpu_backward(grad_RHD, heads, saved, plan.plan, query_heads(grad_NW, grad_T2W, plan.num_heads));
+  return {grad_NW, grad_T2W};
+}
 
 void save_attended(AutogradContext* context, variable_list inputs, const Attended& result, c10::intrusive_ptr<SavedPlan> plan) {
   inputs.insert(inputs.end(), {result.out_RHD, result.lse, result.rng_state, result.unused});
@@ -149,10 +169,7 @@ struct SelfAttention : torch::autograd::Function<SelfAttention> {
   static variable_list backward(AutogradContext* context, const variable_list& grad_outputs) {
     const variable_list saved = context->get_saved_variables();
     const auto plan = saved_plan(context);
-    const at::Tensor grad_T3W = at::empty_like(saved[0]);
-    attend_backward(split_heads(grad_outputs[0], 0, 1, plan->num_heads), self_heads(saved[0], plan->num_heads),
-                    {saved[1], saved[2], saved[3], saved[4]}, plan->plan, self_heads(grad_T3W, plan->num_heads));
-    return {grad_T3W, at::Tensor()};
+    return {self_backward(split_heads(grad_outputs[0], 0, 1, plan->num_heads), saved[0], {saved[1], saved[2], saved[3], saved[4]}, *plan), at::Tensor()};
   }
 };
 
@@ -166,9 +183,8 @@ struct QueryAttention : torch::autograd::Function<QueryAttention> {
   static variable_list backward(AutogradContext* context, const variable_list& grad_outputs) {
     const variable_list saved = context->get_saved_variables();
     const auto plan = saved_plan(context);
-    const at::Tensor grad_NW = at::empty_like(saved[0]), grad_T2W = at::empty_like(saved[1]);
-    attend_backward(split_heads(grad_outputs[0], 0, 1, plan->num_heads), query_heads(saved[0], saved[1], plan->num_heads),
-                    {saved[2], saved[3], saved[4], saved[5]}, plan->plan, query_heads(grad_NW, grad_T2W, plan->num_heads));
+    const auto [grad_NW, grad_T2W] =
+        query_backward(split_heads(grad_outputs[0], 0, 1, plan->num_heads), saved[0], saved[1], {saved[2], saved[3], saved[4], saved[5]}, *plan);
     return {grad_NW, grad_T2W, at::Tensor()};
   }
 };
@@ -180,7 +196,7 @@ at::Tensor padded_rows(const PackedOffsets& packed, at::Device device) {
     const int64_t start = packed.offsets[static_cast<size_t>(i)];
     for (int64_t j = 0; j < packed.max_length; ++j) index.push_back(j < packed.length(i) ? start + j : start);
   }
-  return at::tensor(index, at::kLong).to(device);
+  return to_device(at::tensor(index, at::kLong), device);
 }
 
 /// For dtypes without a varlen kernel: pads keys to the longest sequence and masks what was added.
@@ -199,7 +215,7 @@ at::Tensor attend_padded(const Heads& heads, const Plan& plan) {
   for (int64_t i = 0; i < num_sequences; ++i) {
     for (int64_t j = 0; j < plan.queries.length(i); ++j) real.push_back(i * plan.queries.max_length + j);
   }
-  return out_NHRD.transpose(1, 2).flatten(0, 1).index_select(0, at::tensor(real, at::kLong).to(device)).flatten(1);
+  return out_NHRD.transpose(1, 2).flatten(0, 1).index_select(0, to_device(at::tensor(real, at::kLong), device)).flatten(1);
 }
 
 bool needs_padding(const at::Tensor& tensor) {

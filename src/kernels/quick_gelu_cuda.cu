@@ -10,6 +10,8 @@
 
 #include <algorithm>
 
+#include "kernels/cuda_packs.cuh"
+
 namespace longclip {
 namespace {
 
@@ -26,10 +28,6 @@ template <class Wide> struct Backward {
     const Wide scaled = Wide(1.702) * x, share = sigmoid(scaled);
     return grad_y * (share + scaled * share * (Wide(1) - share));
   }
-};
-
-template <class Scalar, int kCount> struct alignas(sizeof(Scalar) * kCount) Pack {
-  Scalar values[kCount];
 };
 
 /// out[i] = function(x[i], grad[i]) for `packs` packs of kCount elements.
@@ -55,11 +53,9 @@ void launch(const Scalar* x, const Scalar* grad, Scalar* out, int64_t packs, Fun
   C10_CUDA_KERNEL_LAUNCH_CHECK();
 }
 
-bool is_aligned(const void* data) { return reinterpret_cast<uintptr_t>(data) % 16 == 0; }
-
 /// Packs of 16 bytes where the storage begins so, then the elements that are left.
 template <class Scalar, class Function> void map(const at::Tensor& x, const at::Tensor& grad, const at::Tensor& out, Function function) {
-  constexpr int kCount = 16 / sizeof(Scalar);
+  constexpr int kCount = kPackSize<Scalar>;
   const auto *from = x.const_data_ptr<Scalar>(), *gradient = grad.const_data_ptr<Scalar>();
   auto* to = out.mutable_data_ptr<Scalar>();
   const bool packed = is_aligned(from) && is_aligned(gradient) && is_aligned(to);

@@ -9,7 +9,10 @@
 // Derivation: perturbation of the projector; the terms between two kept vectors cancel because only their span matters.
 #include "loss/coarse_features.h"
 
+#include <ATen/ops/arange.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/linalg_eigh.h>
+#include <ATen/ops/where.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
@@ -36,58 +39,72 @@ Spectrum decompose(const at::Tensor& features_nE) {
   return {centred, mean, ascending.flip(0).clamp_min(0.0), vectors.flip(1)};
 }
 
-/// k from the wish and the eigenvalues (on the CPU), never beyond the numerical rank.
-int64_t choose_components(const at::Tensor& eigenvalues_n, const Components& wish) {
-  const auto* lambda = eigenvalues_n.const_data_ptr<double>();
-  const int64_t size = eigenvalues_n.size(0);
-  int64_t rank = 0;
-  double total = 0;
-  while (rank < size && lambda[rank] > kRankTolerance * lambda[0]) total += lambda[rank++];
-  if (!wish.energy) return std::min(wish.count, rank);
-  double held = 0;
-  for (int64_t k = 0; k < rank; ++k) {
-    held += lambda[k];
-    if (held >= *wish.energy * total) return k + 1;
-  }
-  return rank;
+/// Which eigenvectors are kept, as masks, so that no number has to come to the host: a GPU would wait for it.
+struct Kept {
+  int64_t most = 0;            ///< no place from here on is kept
+  at::Tensor is_kept_n;        ///< bool; a prefix, never beyond the numerical rank
+  at::Tensor retained_energy;  ///< share of the sum of the eigenvalues; 1 where that is 0
+};
+
+Kept choose_components(const at::Tensor& lambda_n, const Components& wish) {
+  const int64_t size = lambda_n.size(0);
+  const at::Tensor has_rank_n = lambda_n.gt(lambda_n[0].mul(kRankTolerance)), counted_n = lambda_n.mul(has_rank_n);
+  const at::Tensor total = counted_n.sum();
+  Kept kept;
+  kept.most = wish.energy ? size : std::min(wish.count, size);
+  const at::Tensor is_wanted_n = wish.energy ? counted_n.cumsum(0).sub(counted_n).lt(total.mul(*wish.energy))  // the ones before hold too little
+                                             : at::arange(size, lambda_n.options()).lt(wish.count);
+  kept.is_kept_n = has_rank_n.logical_and(is_wanted_n);
+  kept.retained_energy = at::where(total.gt(0), lambda_n.mul(kept.is_kept_n).sum().div(total), 1.0);
+  return kept;
 }
 
+/// What the gradient needs of a decomposition; vectors that are not kept are 0 in u_nk, and so are their inverses.
+struct Parts {
+  at::Tensor centred_nE, lambda_n, is_kept_n, vectors_nn, u_nk, s_k1, inverse_s_k1;
+
+  Parts(at::Tensor centred, at::Tensor lambda, at::Tensor is_kept, at::Tensor vectors, int64_t most)
+      : centred_nE(std::move(centred)), lambda_n(std::move(lambda)), is_kept_n(std::move(is_kept)), vectors_nn(std::move(vectors)) {
+    const at::Tensor mask_k = is_kept_n.narrow(0, 0, most);
+    u_nk = vectors_nn.narrow(1, 0, most).mul(mask_k);
+    s_k1 = lambda_n.narrow(0, 0, most).sqrt().unsqueeze(1);
+    inverse_s_k1 = at::where(mask_k.unsqueeze(1), s_k1.reciprocal(), 0.0);
+  }
+};
+
 struct Projection : torch::autograd::Function<Projection> {
-  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& features_nE, const Spectrum& spectrum, int64_t k) {
-    context->save_for_backward({spectrum.centred_nE, spectrum.eigenvalues_n, spectrum.vectors_nn});
-    context->saved_data["k"] = k;
-    const at::Tensor kept_nk = spectrum.vectors_nn.narrow(1, 0, k);
-    const at::Tensor coarse_nE = kept_nk.matmul(kept_nk.t().matmul(spectrum.centred_nE)).add(spectrum.mean_1E);
-    return coarse_nE.to(features_nE.scalar_type());
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& features_nE, const Spectrum& spectrum, const Kept& kept) {
+    context->save_for_backward({spectrum.centred_nE, spectrum.eigenvalues_n, kept.is_kept_n, spectrum.vectors_nn});
+    context->saved_data["most"] = kept.most;
+    const at::Tensor u_nk = spectrum.vectors_nn.narrow(1, 0, kept.most).mul(kept.is_kept_n.narrow(0, 0, kept.most));
+    return u_nk.matmul(u_nk.t().matmul(spectrum.centred_nE)).add(spectrum.mean_1E).to(features_nE.scalar_type());
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, const torch::autograd::variable_list& grads) {
     const torch::autograd::variable_list saved = context->get_saved_variables();
-    const at::Tensor grad = closed_form(grads[0].to(at::kDouble), {saved[0], {}, saved[1], saved[2]}, context->saved_data["k"].toInt());
+    const at::Tensor grad = closed_form(grads[0].to(at::kDouble), Parts(saved[0], saved[1], saved[2], saved[3], context->saved_data["most"].toInt()));
     return {grad.to(grads[0].scalar_type()), at::Tensor(), at::Tensor()};
   }
 
-  /// dL/dX of the head of this file. G is grad_nE.
-  static at::Tensor closed_form(const at::Tensor& grad_nE, const Spectrum& spectrum, int64_t k) {
-    const int64_t dropped = spectrum.eigenvalues_n.size(0) - k;
-    const at::Tensor& centred = spectrum.centred_nE;
-    const at::Tensor u_k = spectrum.vectors_nn.narrow(1, 0, k), u_r = spectrum.vectors_nn.narrow(1, k, dropped);
-    const at::Tensor lambda_k = spectrum.eigenvalues_n.narrow(0, 0, k), lambda_r = spectrum.eigenvalues_n.narrow(0, k, dropped);
-    const at::Tensor s_k1 = lambda_k.sqrt().unsqueeze(1);
-    const at::Tensor v_kE = u_k.t().matmul(centred).div(s_k1);
+  /// dL/dX of the head of this file. G is grad_nE. What stands for r there are all vectors here, with F = 0 at the kept ones.
+  static at::Tensor closed_form(const at::Tensor& grad_nE, const Parts& p) {
+    const at::Tensor &centred = p.centred_nE, &u = p.vectors_nn, &u_k = p.u_nk;
+    const at::Tensor is_kept_k1 = p.is_kept_n.narrow(0, 0, u_k.size(1)).unsqueeze(1), lambda_k1 = p.lambda_n.narrow(0, 0, u_k.size(1)).unsqueeze(1);
+    const at::Tensor v_kE = u_k.t().matmul(centred).mul(p.inverse_s_k1);
 
     const at::Tensor h_nn = grad_nE.matmul(centred.t());
     const at::Tensor uh_kn = u_k.t().matmul(h_nn), uht_kn = u_k.t().matmul(h_nn.t());
-    const at::Tensor b_kr = uh_kn.matmul(u_r).mul(s_k1).add(uht_kn.matmul(u_r).mul(lambda_r).div(s_k1)).mul(0.5);
-    const at::Tensor gap_kr = lambda_k.unsqueeze(1).sub(lambda_r).clamp_min(lambda_k[0].mul(kRankTolerance));
-    const at::Tensor f_kr = b_kr.div(gap_kr);
+    const at::Tensor b_kn = uh_kn.matmul(u).mul(p.s_k1).add(uht_kn.matmul(u).mul(p.lambda_n).mul(p.inverse_s_k1)).mul(0.5);
+    const at::Tensor gap_kn = lambda_k1.sub(p.lambda_n).clamp_min(p.lambda_n[0].mul(kRankTolerance));
+    const at::Tensor f_kn = at::where(is_kept_k1.logical_and(p.is_kept_n.logical_not()), b_kn.div(gap_kn), 0.0);
 
     const at::Tensor ug_kE = u_k.t().matmul(grad_nE);
     const at::Tensor outside_p = ug_kE.sub(ug_kE.matmul(v_kE.t()).matmul(v_kE));
     const at::Tensor outside_q = uht_kn.sub(uht_kn.matmul(u_k).matmul(u_k.t())).matmul(centred);
-    const at::Tensor r_kE = outside_p.mul(s_k1).add(outside_q.div(s_k1)).mul(0.5);
+    const at::Tensor r_kE = outside_p.mul(p.s_k1).add(outside_q.mul(p.inverse_s_k1)).mul(0.5);
 
-    const at::Tensor through_vectors = u_k.matmul(r_kE.add(f_kr.matmul(u_r.t().matmul(centred))).div(s_k1)).add(u_r.matmul(f_kr.t().matmul(v_kE)));
+    const at::Tensor of_vectors = r_kE.add(f_kn.matmul(u.t().matmul(centred))).mul(p.inverse_s_k1);
+    const at::Tensor through_vectors = u_k.matmul(of_vectors).add(u.matmul(f_kn.t().matmul(v_kE)));
     const at::Tensor d_nE = grad_nE.matmul(v_kE.t()).matmul(v_kE).add(through_vectors, 2.0);
     return d_nE.sub(d_nE.mean(0, true)).add(grad_nE.mean(0, true));
   }
@@ -98,15 +115,15 @@ struct Projection : torch::autograd::Function<Projection> {
 CoarseFeatures coarse_features(const at::Tensor& features_nE, const Components& components) {
   check_shape(features_nE, {kAnySize, kAnySize}, "features_nE");
   const int64_t n = features_nE.size(0);
-  if (!components.energy && n <= components.count + 1) return {features_nE, n - 1, 1.0};
-  if (!features_nE.isfinite().all().item<bool>()) return {features_nE, 0, NAN};  // LAPACK would throw; the step is skipped
-  const Spectrum spectrum = decompose(features_nE);
-  const at::Tensor eigenvalues_cpu = spectrum.eigenvalues_n.cpu();
-  const int64_t k = choose_components(eigenvalues_cpu, components);
-  if (k == 0) return {features_nE, 0, 1.0};  // all rows are equal: the mean is the feature
-  const double total = eigenvalues_cpu.sum().item<double>();
-  const double energy = eigenvalues_cpu.narrow(0, 0, k).sum().item<double>() / total;
-  return {Projection::apply(features_nE, spectrum, k), k, energy};
+  const auto number = [&](double value) { return at::full({}, value, features_nE.options().dtype(at::kDouble).requires_grad(false)); };
+  if (!components.energy && n <= components.count + 1) return {features_nE, number(static_cast<double>(n - 1)), number(1)};
+  const at::Tensor is_finite = features_nE.detach().isfinite().all();
+  const Spectrum spectrum = decompose(at::where(is_finite, features_nE.detach(), 0.0));  // LAPACK would throw
+  const Kept kept = choose_components(spectrum.eigenvalues_n, components);
+  const at::Tensor count = kept.is_kept_n.sum();
+  // Rows that are all equal are their own mean; with numbers that are not finite the loss is not either, and the step is skipped.
+  const at::Tensor is_projected = is_finite.logical_and(count.gt(0));
+  return {at::where(is_projected, Projection::apply(features_nE, spectrum, kept), features_nE), count, at::where(is_finite, kept.retained_energy, NAN)};
 }
 
 }  // namespace longclip

@@ -16,9 +16,9 @@ struct Components {
 };
 
 struct CoarseFeatures {
-  at::Tensor coarse_nE;           ///< dtype of the input, with gradient; not divided by its norm again (as upstream)
-  int64_t num_components = 0;     ///< k that was used; n - 1 where the projection is the identity
-  double retained_energy = 1.0;   ///< share of the rows' variance that the kept components hold
+  at::Tensor coarse_nE;        ///< dtype of the input, with gradient; not divided by its norm again (as upstream)
+  at::Tensor num_components;   ///< [] k that was used; n - 1 where the projection is the identity
+  at::Tensor retained_energy;  ///< [] float64, share of the rows' variance that the kept components hold; NaN for rows that are not finite
 };
 
 /// Y = (X - mean) V_k V_k^T + mean, with V_k the top k right singular vectors of the centred rows; the gradient flows
@@ -26,7 +26,7 @@ struct CoarseFeatures {
 /// Computed from the Gram matrix in float64 with a closed-form gradient that divides only by gaps between kept and
 /// dropped eigenvalues, so equal singular values inside the kept set are harmless. Where n <= k + 1 the result is X
 /// itself. The kept set ends at the numerical rank (1e-12 of the largest eigenvalue).
-/// features_nE: float32 or float64.
+/// features_nE: float32 or float64. On a GPU the host waits for the eigenvectors (cuSOLVER's way) and for nothing else.
 /// Collective: no.
 /// Source: Long-CLIP, arXiv:2403.15378 section 3.3; model/model_longclip.py PCA @3966af9.
 /// Differs from the source: no SVD, float64, finite gradients at any rank (docs/recipe.md).

@@ -95,6 +95,11 @@ void Clip::set_logit_scale(double value) {
   logit_scale_.fill_(value);
 }
 
+void Clip::limit_logit_scale(double largest) {
+  const at::NoGradGuard no_grad;
+  logit_scale_.clamp_max_(largest);
+}
+
 std::vector<Parameter> Clip::trained_parameters() {
   std::vector<Parameter> trained;
   visit([&](const std::string& name, at::Tensor& parameter) {

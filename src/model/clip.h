@@ -42,6 +42,7 @@ class Clip {
   /// The log of the factor on cosines, a scalar.
   const at::Tensor& logit_scale() const { return logit_scale_; }
   void set_logit_scale(double value);
+  void limit_logit_scale(double largest);
   const Architecture& architecture() const { return architecture_; }
   at::Device device() const { return logit_scale_.device(); }
 

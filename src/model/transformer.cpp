@@ -2,24 +2,16 @@
 #include "model/transformer.h"
 
 #include <ATen/ops/gelu.h>
-#include <ATen/ops/layer_norm.h>
-#include <ATen/ops/linear.h>
 
 #include "kernels/activation.h"
+#include "kernels/layer_norm.h"
+#include "kernels/linear.h"
 #include "kernels/packed_attention.h"
 #include "model/recompute.h"
 
 namespace longclip {
 
-at::Tensor layer_norm(const at::Tensor& x_TW, const Affine& norm) {
-  const auto dtype = x_TW.scalar_type();
-  return at::layer_norm(x_TW, {x_TW.size(-1)}, norm.weight.to(dtype), norm.bias.to(dtype), 1e-5);
-}
-
-at::Tensor linear(const at::Tensor& x_TW, const at::Tensor& weight, const at::Tensor& bias) {
-  const auto dtype = x_TW.scalar_type();
-  return at::linear(x_TW, weight.to(dtype), bias.to(dtype));
-}
+at::Tensor layer_norm(const at::Tensor& x_TW, const Affine& norm) { return add_layer_norm(x_TW, {}, norm.weight, norm.bias).normed_TW; }
 
 Transformer::Transformer(const TowerSize& size, Activation activation, bool causal, const std::string& prefix, const TakeWeight& take)
     : size_(size), activation_(activation), causal_(causal), prefix_(prefix + "resblocks.") {
@@ -82,27 +74,26 @@ at::Tensor Transformer::forward_all(const at::Tensor& x_TW, const PackedOffsets&
 }
 
 at::Tensor Transformer::full_block(const Block& block, const at::Tensor& x_TW, const PackedOffsets& rows) const {
-  const at::Tensor qkv_T3W = linear(layer_norm(x_TW, block.ln_1), block.in_proj_weight, block.in_proj_bias);
-  const at::Tensor attended_TW = packed_self_attention(qkv_T3W, size_.heads, rows, causal_);
-  const at::Tensor y_TW = x_TW.add(linear(attended_TW, block.out_proj.weight, block.out_proj.bias));
-  return y_TW.add(mlp(block, y_TW));
+  const AddedNorm in = add_layer_norm(x_TW, {}, block.ln_1.weight, block.ln_1.bias);
+  const at::Tensor qkv_T3W = linear(in.normed_TW, block.in_proj_weight, block.in_proj_bias);
+  return rest_of_block(block, in.sum_TW, packed_self_attention(qkv_T3W, size_.heads, rows, causal_));
 }
 
 at::Tensor Transformer::last_block(const Block& block, const at::Tensor& x_TW, const PackedOffsets& rows,
                                    const at::Tensor& last_rows_N) const {
   const int64_t width = size_.width;
-  const at::Tensor h_TW = layer_norm(x_TW, block.ln_1);
-  const at::Tensor q_NW = linear(h_TW.index_select(0, last_rows_N), block.in_proj_weight.narrow(0, 0, width), block.in_proj_bias.narrow(0, 0, width));
-  const at::Tensor kv_T2W = linear(h_TW, block.in_proj_weight.narrow(0, width, 2 * width), block.in_proj_bias.narrow(0, width, 2 * width));
-  const at::Tensor attended_NW = packed_query_attention(q_NW, kv_T2W, size_.heads, rows);
-  const at::Tensor y_NW = x_TW.index_select(0, last_rows_N).add(linear(attended_NW, block.out_proj.weight, block.out_proj.bias));
-  return y_NW.add(mlp(block, y_NW));
+  const AddedNorm in = add_layer_norm(x_TW, {}, block.ln_1.weight, block.ln_1.bias);
+  const at::Tensor q_NW = linear(in.normed_TW.index_select(0, last_rows_N), block.in_proj_weight.narrow(0, 0, width), block.in_proj_bias.narrow(0, 0, width));
+  const at::Tensor kv_T2W = linear(in.normed_TW, block.in_proj_weight.narrow(0, width, 2 * width), block.in_proj_bias.narrow(0, width, 2 * width));
+  return rest_of_block(block, in.sum_TW.index_select(0, last_rows_N), packed_query_attention(q_NW, kv_T2W, size_.heads, rows));
 }
 
-at::Tensor Transformer::mlp(const Block& block, const at::Tensor& x_TW) const {
-  const at::Tensor hidden = linear(layer_norm(x_TW, block.ln_2), block.c_fc.weight, block.c_fc.bias);
+at::Tensor Transformer::rest_of_block(const Block& block, const at::Tensor& x_TW, const at::Tensor& attended_TW) const {
+  const at::Tensor delta_TW = linear(attended_TW, block.out_proj.weight, block.out_proj.bias);
+  const AddedNorm y = add_layer_norm(x_TW, delta_TW, block.ln_2.weight, block.ln_2.bias);
+  const at::Tensor hidden = linear(y.normed_TW, block.c_fc.weight, block.c_fc.bias);
   const at::Tensor active = activation_ == Activation::kQuickGelu ? quick_gelu(hidden) : at::gelu(hidden);
-  return linear(active, block.c_proj.weight, block.c_proj.bias);
+  return y.sum_TW.add(linear(active, block.c_proj.weight, block.c_proj.bias));
 }
 
 }  // namespace longclip

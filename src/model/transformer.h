@@ -34,8 +34,6 @@ struct Affine {
 
 /// LayerNorm with eps 1e-5 (OpenAI CLIP), statistics in float32, result in the dtype of x_TW.
 at::Tensor layer_norm(const at::Tensor& x_TW, const Affine& norm);
-/// x_TW @ weight^T + bias in the dtype of x_TW.
-at::Tensor linear(const at::Tensor& x_TW, const at::Tensor& weight, const at::Tensor& bias);
 
 /// One residual block. Parameter names are OpenAI CLIP's.
 struct Block {
@@ -64,7 +62,8 @@ class Transformer {
  private:
   at::Tensor full_block(const Block& block, const at::Tensor& x_TW, const PackedOffsets& rows) const;
   at::Tensor last_block(const Block& block, const at::Tensor& x_TW, const PackedOffsets& rows, const at::Tensor& last_rows_N) const;
-  at::Tensor mlp(const Block& block, const at::Tensor& x_TW) const;
+  /// Projection of the attended rows, both residual additions and the MLP.
+  at::Tensor rest_of_block(const Block& block, const at::Tensor& x_TW, const at::Tensor& attended_TW) const;
 
   TowerSize size_;
   Activation activation_;

@@ -48,13 +48,13 @@ void AdamW::step(double lr, double grad_divisor) {
                     config_.weight_decay, config_.eps, /*amsgrad=*/false, /*maximize=*/false, divisor);
 }
 
-double AdamW::grad_norm() const {
+at::Tensor AdamW::grad_norm() const {
   std::vector<at::Tensor> grads;
   for (const at::Tensor& parameter : parameters_) {
     if (parameter.grad().defined()) grads.push_back(parameter.grad());
   }
-  if (grads.empty()) return 0;
-  return at::stack(at::_foreach_norm(grads, 2)).to(at::kDouble).square().sum().sqrt().item<double>();
+  if (grads.empty()) return at::zeros({}, at::kDouble);
+  return at::stack(at::_foreach_norm(grads, 2)).to(at::kDouble).square().sum().sqrt();
 }
 
 TensorMap AdamW::state() const {

@@ -25,8 +25,8 @@ class AdamW {
   /// `grad_divisor`: the gradients are divided by it first (loss scaling, clipping).
   void step(double lr, double grad_divisor = 1);
 
-  /// L2 norm of all gradients, computed in float64 from each tensor's own norm; not finite if any entry is not.
-  double grad_norm() const;
+  /// [] L2 norm of all gradients, computed in float64 from each tensor's own norm; not finite if any entry is not.
+  at::Tensor grad_norm() const;
 
   /// "exp_avg.NAME", "exp_avg_sq.NAME" and "step.NAME" (float32 scalar) of each parameter.
   TensorMap state() const;

@@ -7,9 +7,9 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "tensors/transfer.h"
 
 namespace longclip {
-
 PackedOffsets pack_lengths(const std::vector<int64_t>& lengths, at::Device device) {
   PackedOffsets packed;
   packed.offsets.reserve(lengths.size() + 1);
@@ -20,7 +20,7 @@ PackedOffsets pack_lengths(const std::vector<int64_t>& lengths, at::Device devic
     packed.max_length = std::max(packed.max_length, length);
   }
   require<ShapeError>(packed.num_tokens() <= INT32_MAX, "{} tokens in one step are too many", packed.num_tokens());
-  packed.offsets_N1 = at::tensor(std::vector<int>(packed.offsets.begin(), packed.offsets.end()), at::kInt).to(device);
+  packed.offsets_N1 = to_device(at::tensor(std::vector<int>(packed.offsets.begin(), packed.offsets.end()), at::kInt), device);
   return packed;
 }
 
@@ -42,8 +42,8 @@ PackedTexts pack_texts(const std::vector<std::vector<int32_t>>& ids, int64_t eos
     }
     eot_rows.push_back(static_cast<int64_t>(flat.size()) - 1);
   }
-  const auto to_device = [&](const std::vector<int64_t>& values) { return at::tensor(values, at::kLong).to(device); };
-  return {to_device(flat), to_device(positions), to_device(eot_rows), pack_lengths(lengths, device)};
+  const auto move = [&](const std::vector<int64_t>& values) { return to_device(at::tensor(values, at::kLong), device); };
+  return {move(flat), move(positions), move(eot_rows), pack_lengths(lengths, device)};
 }
 
 }  // namespace longclip

@@ -6,6 +6,7 @@
 #include <ATen/ops/linear.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
+#include <ATen/ops/stack.h>
 #include <torch/cuda.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -114,9 +115,9 @@ class StepRunner {
     f.coarse_image = coarse_features(f.image, Components{}).coarse_nE;
     const LossTerms loss = long_clip_loss(f, f, model_.logit_scale(), 0, LossConfig{});
     loss.total.backward();
-    const double value = loss.total.item<double>();
-    require<std::runtime_error>(std::isfinite(value) && std::isfinite(optimizer_->grad_norm()),
-                                "the loss or a gradient is not finite");
+    const at::Tensor numbers = at::stack({loss.total.detach().to(at::kDouble), optimizer_->grad_norm()}).cpu();
+    const double value = numbers[0].item<double>();
+    require<std::runtime_error>(std::isfinite(value) && std::isfinite(numbers[1].item<double>()), "the loss or a gradient is not finite");
     optimizer_->step(kLearningRate);
     return value;
   }

@@ -95,7 +95,7 @@ RankRun train(const Task& task, Communicator& comm) {
     reducer.backward(loss.total);
     if (step == 0) run.first_grads = gradients_of(parameters, task.toy.architecture.kept_positions());
     run.steps.push_back(
-        {loss.long_term.item<double>(), loss.short_term.item<double>(), optimizer.grad_norm(), schedule.at(step)});
+        {loss.long_term.item<double>(), loss.short_term.item<double>(), optimizer.grad_norm().item<double>(), schedule.at(step)});
     optimizer.step(schedule.at(step));
   }
   for (const auto& [name, tensor] : model.weights()) run.weights[name] = tensor.clone();

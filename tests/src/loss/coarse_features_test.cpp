@@ -82,7 +82,7 @@ TEST_CASE("coarse_features: with at most k + 1 rows the features and their gradi
   const at::Tensor x = random(33, 64, 3), weights = random(33, 64, 4);
   const CoarseFeatures result = coarse_features(x, {.count = 32});
   REQUIRE(result.coarse_nE.equal(x));
-  REQUIRE(result.retained_energy == 1.0);
+  REQUIRE(result.retained_energy.item<double>() == 1.0);
   REQUIRE(gradient(x, weights, [](const at::Tensor& input) { return ours(input, 32); }).equal(weights));
 }
 
@@ -110,8 +110,8 @@ TEST_CASE("coarse_features: equal singular values inside the kept set do no harm
 TEST_CASE("coarse_features: `energy` keeps the fewest components that hold the share", "[loss][unit]") {
   const at::Tensor x = random(64, 32, 13);
   const CoarseFeatures result = coarse_features(x, {.count = 32, .energy = 0.9});
-  REQUIRE(result.retained_energy >= 0.9);
-  REQUIRE(coarse_features(x, {.count = result.num_components - 1}).retained_energy < 0.9);
+  REQUIRE(result.retained_energy.item<double>() >= 0.9);
+  REQUIRE(coarse_features(x, {.count = result.num_components.item<int64_t>() - 1}).retained_energy.item<double>() < 0.9);
 }
 
 }  // namespace longclip

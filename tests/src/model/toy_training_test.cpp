@@ -54,7 +54,7 @@ struct Training {
     const double lr = schedule.at(index);
     worst.loss = std::max({worst.loss, std::abs(loss.long_term.item<double>() - stored.at("loss_long").get<double>()),
                            std::abs(loss.short_term.item<double>() - stored.at("loss_short").get<double>())});
-    worst.norm = std::max(worst.norm, std::abs(optimizer->grad_norm() / stored.at("grad_norm").get<double>() - 1));
+    worst.norm = std::max(worst.norm, std::abs(optimizer->grad_norm().item<double>() / stored.at("grad_norm").get<double>() - 1));
     worst.lr = std::max(worst.lr, std::abs(lr - stored.at("lr").get<double>()));
     optimizer->step(lr);
   }

@@ -1,0 +1,54 @@
+// kernels/linear.cpp -- see kernels/linear.h
+#include "kernels/linear.h"
+
+#include <ATen/ops/linear.h>
+#include <ATen/ops/mm.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include "kernels/column_sums_cuda.h"
+
+namespace longclip {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+bool is_narrow(const at::Tensor& x) { return x.scalar_type() == at::kBFloat16 || x.scalar_type() == at::kHalf; }
+
+at::Tensor weight_gradient(const at::Tensor& grad_TO, const at::Tensor& x_TI, at::ScalarType dtype) {
+  if (grad_TO.is_cuda() && is_narrow(grad_TO) && dtype == at::kFloat) return at::mm(grad_TO.t(), x_TI, at::kFloat);
+  return grad_TO.t().mm(x_TI).to(dtype);
+}
+
+at::Tensor bias_gradient(const at::Tensor& grad_TO, at::ScalarType dtype) {
+#ifdef LONGCLIP_WITH_CUDA
+  if (grad_TO.is_cuda() && dtype == at::kFloat) return column_sums_cuda(grad_TO);
+#endif
+  return grad_TO.sum(0).to(dtype);
+}
+
+struct Linear : torch::autograd::Function<Linear> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x_TI, const at::Tensor& weight_OI, const at::Tensor& bias_O) {
+    const auto dtype = x_TI.scalar_type();
+    const at::Tensor weight = weight_OI.to(dtype);
+    context->save_for_backward({x_TI, weight});
+    context->saved_data["dtype"] = weight_OI.scalar_type();
+    return at::linear(x_TI, weight, bias_O.to(dtype));
+  }
+  static variable_list backward(AutogradContext* context, const variable_list& grads) {
+    const variable_list saved = context->get_saved_variables();
+    const auto dtype = context->saved_data["dtype"].toScalarType();
+    const at::Tensor& grad_TO = grads[0];
+    variable_list made(3);
+    if (context->needs_input_grad(0)) made[0] = grad_TO.mm(saved[1]);
+    if (context->needs_input_grad(1)) made[1] = weight_gradient(grad_TO, saved[0], dtype);
+    if (context->needs_input_grad(2)) made[2] = bias_gradient(grad_TO, dtype);
+    return made;
+  }
+};
+
+}  // namespace
+
+at::Tensor linear(const at::Tensor& x_TI, const at::Tensor& weight_OI, const at::Tensor& bias_O) { return Linear::apply(x_TI, weight_OI, bias_O); }
+
+}  // namespace longclip

@@ -1,0 +1,69 @@
+// tests/src/kernels/linear_test.cpp -- linear() and its gradients against float64, and in which dtype they come.
+#include "kernels/linear.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/ops/randn.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include "support/reference_data.h"
+
+#include "support/catch.h"
+
+namespace longclip {
+namespace {
+
+at::Tensor random(at::IntArrayRef shape, uint64_t seed) {
+  return at::randn(shape, at::detail::createCPUGenerator(seed), at::TensorOptions().dtype(at::kDouble));
+}
+
+double difference(const at::Tensor& got, const at::Tensor& wanted) {
+  return got.detach().cpu().to(at::kDouble).sub(wanted).abs().max().item<double>() / wanted.abs().max().item<double>();
+}
+
+void compare(at::Device device, at::ScalarType dtype, int64_t rows, int64_t outputs, double tolerance) {
+  const auto weights_dtype = dtype == at::kDouble ? at::kDouble : at::kFloat;
+  const at::Tensor x = random({rows, 40}, 1).to(dtype), weight = random({outputs, 40}, 2).to(dtype), bias = random({outputs}, 3).to(dtype),
+                   grad = random({rows, outputs}, 4).to(dtype);
+  const at::Tensor x_leaf = x.to(device).requires_grad_(true), weight_leaf = weight.to(device, weights_dtype).requires_grad_(true),
+                   bias_leaf = bias.to(device, weights_dtype).requires_grad_(true);
+  const at::Tensor y = linear(x_leaf, weight_leaf, bias_leaf);
+  torch::autograd::backward({y}, {grad.to(device)});
+  CAPTURE(toString(dtype), rows, outputs);
+  CHECK(y.scalar_type() == dtype);
+  CHECK(weight_leaf.grad().scalar_type() == weights_dtype);
+  CHECK(bias_leaf.grad().scalar_type() == weights_dtype);
+  const auto wide = [](const at::Tensor& tensor) { return tensor.to(at::kDouble); };
+  const double worst = std::max({difference(y, wide(x).matmul(wide(weight).t()).add(wide(bias))), difference(x_leaf.grad(), wide(grad).matmul(wide(weight))),
+                                 difference(weight_leaf.grad(), wide(grad).t().matmul(wide(x))), difference(bias_leaf.grad(), wide(grad).sum(0))});
+  test::report_difference("linear and gradients, relative to the largest entry", worst, tolerance);
+  CHECK(worst <= tolerance);
+}
+
+}  // namespace
+
+TEST_CASE("linear: result and gradients are the formula's, the gradients of the weights in the weights' dtype", "[kernels][unit]") {
+  compare(at::kCPU, at::kDouble, 30, 24, 1e-12);
+  compare(at::kCPU, at::kFloat, 30, 24, 2e-6);
+  compare(at::kCPU, at::kBFloat16, 30, 24, 0.01);
+}
+
+TEST_CASE("linear: what needs no gradient gets none", "[kernels][unit]") {
+  const at::Tensor x = random({3, 4}, 1).to(at::kFloat), weight = random({5, 4}, 2).to(at::kFloat).requires_grad_(true), bias = random({5}, 3).to(at::kFloat);
+  linear(x, weight, bias).sum().backward();
+  REQUIRE(weight.grad().defined());
+  REQUIRE_FALSE(x.grad().defined());
+  REQUIRE_FALSE(bias.grad().defined());
+}
+
+TEST_CASE("linear: CUDA gives the same for any number of rows and outputs", "[kernels][.gpu]") {
+  for (const int64_t rows : {1, 31, 4000}) {
+    for (const int64_t outputs : {8, 40, 768, 3072, 21}) {
+      compare(at::kCUDA, at::kFloat, rows, outputs, 1e-5);
+      compare(at::kCUDA, at::kBFloat16, rows, outputs, 0.01);
+      compare(at::kCUDA, at::kHalf, rows, outputs, 0.002);
+    }
+  }
+  compare(at::kCUDA, at::kDouble, 31, 40, 1e-12);
+}
+
+}  // namespace longclip
