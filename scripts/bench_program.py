@@ -22,13 +22,16 @@ import json, statistics, sys, time, torch
 sys.path.insert(0, sys.argv[3])
 from bench_step_peer import coarse
 torch.manual_seed(1)
-x = torch.nn.functional.normalize(torch.randn(int(sys.argv[1]), int(sys.argv[2])), dim=-1).requires_grad_()
+device = sys.argv[4]
+x = torch.nn.functional.normalize(torch.randn(int(sys.argv[1]), int(sys.argv[2])), dim=-1).to(device).requires_grad_()
 seconds = []
 for _ in range(23):
     x.grad = None
     start = time.monotonic()
     y = coarse(x)
     y.backward(y.detach())
+    if device == "cuda":
+        torch.cuda.synchronize()
     seconds.append(time.monotonic() - start)
 print(json.dumps({"seconds": statistics.median(seconds[3:])}))
 """
@@ -47,12 +50,13 @@ print(json.dumps({"seconds": time.monotonic() - start, "bytes": os.path.getsize(
 
 def bench_coarse(args):
     def ours(rows, width):
-        command = [args.build / "bin/longclip_kernel_bench", f"--benchmark_filter=coarse_features_of/rows:{rows}/width:{width}/", "--benchmark_format=json"]
+        which = f"coarse_features_of/rows:{rows}/width:{width}/cuda:{int(args.device == 'cuda')}/"
+        command = [args.build / "bin/longclip_kernel_bench", f"--benchmark_filter={which}", "--benchmark_format=json"]
         return {"seconds": run(command, stderr=subprocess.DEVNULL)["benchmarks"][0]["real_time"] / 1e3}
 
     for rows, width in ((256, 512), (1024, 768)):
-        mine, peer = in_turns(args.rounds, lambda: ours(rows, width), lambda: run([sys.executable, "-c", SVD, rows, width, PEER.parent]))
-        compare("coarse features, forward and backward", mine, "svd_and_autograd", peer, rows=rows, width=width, threads=CORES)
+        mine, peer = in_turns(args.rounds, lambda: ours(rows, width), lambda: run([sys.executable, "-c", SVD, rows, width, PEER.parent, args.device]))
+        compare("coarse features, forward and backward", mine, "svd_and_autograd", peer, rows=rows, width=width, device=args.device, threads=CORES)
 
 
 def write_data(folder, side, count):
@@ -148,6 +152,7 @@ def main():
     parser.add_argument("job", choices=["coarse", "startup", "checkpoint"])
     parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build"))
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="of coarse")
     parser.add_argument("--arch", help="preset (startup: tiny, checkpoint: ViT-B-16)")
     args = parser.parse_args()
     if not is_there("torch"):

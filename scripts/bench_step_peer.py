@@ -33,7 +33,7 @@ class ResidualAttentionBlock(nn.Module):
 
     def forward(self, x):  # [L, B, W]
         h = self.ln_1(x)
-        mask = None if self.mask is None else self.mask.to(h.dtype)
+        mask = None if self.mask is None else self.mask.to(h)
         x = x + self.attn(h, h, h, need_weights=False, attn_mask=mask)[0]
         return x + self.mlp(self.ln_2(x))
 

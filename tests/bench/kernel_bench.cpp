@@ -1,14 +1,16 @@
-// tests/bench/kernel_bench.cpp -- the parts of a step that are ours, on the CPU (Google Benchmark): packed attention,
+// tests/bench/kernel_bench.cpp -- the parts of a step that are ours (Google Benchmark): packed attention,
 // QuickGELU, coarse features; each forward and backward. Sizes are those of ViT-B/16 at 8 pairs and at 256.
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/randn.h>
 #include <benchmark/benchmark.h>
+#include <torch/cuda.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "kernels/activation.h"
 #include "kernels/packed_attention.h"
 #include "loss/coarse_features.h"
+#include "machine.h"
 
 namespace longclip {
 namespace {
@@ -27,6 +29,7 @@ template <class Function> void forward_and_backward(benchmark::State& state, con
     x.mutable_grad().reset();
     const at::Tensor y = function(x);
     torch::autograd::backward({y}, {y.detach()});
+    bench::synchronize(x.device());
     benchmark::DoNotOptimize(x.grad());
   }
 }
@@ -51,8 +54,9 @@ void quick_gelu_of_pictures(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * hidden.numel());
 }
 
-void coarse_features_of(benchmark::State& state) {  // rows, width
-  const at::Tensor raw = random_leaf({state.range(0), state.range(1)}, at::kFloat).detach();
+void coarse_features_of(benchmark::State& state) {  // rows, width, on a GPU
+  if (state.range(2) == 1 && !torch::cuda::is_available()) return state.SkipWithError("there is no GPU here");
+  const at::Tensor raw = random_leaf({state.range(0), state.range(1)}, at::kFloat).detach().to(state.range(2) == 1 ? at::kCUDA : at::kCPU);
   const at::Tensor unit = raw.div(at::linalg_vector_norm(raw, 2, {1}, true)).requires_grad_(true);
   forward_and_backward(state, unit, [](const at::Tensor& x) { return coarse_features(x, Components{}).coarse_nE; });
 }
@@ -61,9 +65,9 @@ BENCHMARK(long_captions)->ArgName("bits")->Arg(32)->Arg(16)->Unit(benchmark::kMi
 BENCHMARK(pictures)->ArgName("bits")->Arg(32)->Arg(16)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(quick_gelu_of_pictures)->ArgName("bits")->Arg(32)->Arg(16)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(coarse_features_of)
-    ->ArgNames({"rows", "width"})
-    ->Args({256, 512})
-    ->Args({1024, 768})
+    ->ArgNames({"rows", "width", "cuda"})
+    ->ArgsProduct({{256}, {512}, {0, 1}})
+    ->ArgsProduct({{1024}, {768}, {0, 1}})
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
 
