@@ -98,7 +98,7 @@ def coarse(image_features, components=32):
 
 
 def contrastive(image, text, scale):
-    logits, target = scale * image @ text.T, torch.arange(len(image))
+    logits, target = scale * image @ text.T, torch.arange(len(image), device=image.device)
     return (F.cross_entropy(logits, target, label_smoothing=0.1) + F.cross_entropy(logits.T, target, label_smoothing=0.1)) / 2
 
 

@@ -1,20 +1,12 @@
-// kernels/column_sums_cuda.cu -- a block takes 32 packs of columns and every few rows; the blocks' sums are added up at the end.
-#include "kernels/column_sums_cuda.h"
-
-#include <ATen/cuda/CUDAContext.h>
-#include <ATen/ops/empty.h>
-#include <c10/cuda/CUDAException.h>
-#include <c10/cuda/CUDAGuard.h>
-
-#include <algorithm>
+// kernels/column_sums_cuda.cu -- a block takes 32 packs of columns and every few rows.
+#include "kernels/column_sums_launch.h"
 
 #include "kernels/cuda_packs.cuh"
 
 namespace longclip {
 namespace {
 
-constexpr int kLanes = 32, kRows = 8;     // threads of a block
-constexpr int kBlocksOfProcessor = 8;  // enough reads at a time to keep the memory busy
+constexpr int kLanes = kPacksOfBlock, kRows = kRowsAtOnce;  // threads of a block
 
 template <class Scalar> __global__ void sum_columns(const Scalar* x, float* sums, int64_t rows, int64_t columns) {
   constexpr int kSize = kPackSize<Scalar>;
@@ -41,26 +33,16 @@ template <class Scalar> __global__ void sum_columns(const Scalar* x, float* sums
   }
 }
 
-template <class Scalar> at::Tensor sums_of(const at::Tensor& x) {
-  const int64_t rows = x.size(0), columns = x.size(1), tile = kLanes * kPackSize<Scalar>, tiles = (columns + tile - 1) / tile;
-  const int64_t wanted = kBlocksOfProcessor * at::cuda::getCurrentDeviceProperties()->multiProcessorCount / tiles;
-  const int64_t parts = std::clamp<int64_t>(wanted, 1, std::max<int64_t>(1, (rows + 4 * kRows - 1) / (4 * kRows)));
-  const at::Tensor sums = at::empty({parts, columns}, x.options().dtype(at::kFloat));
-  const dim3 blocks(static_cast<unsigned>(tiles), static_cast<unsigned>(parts)), threads(kLanes, kRows);
-  sum_columns<Scalar><<<blocks, threads, 0, at::cuda::getCurrentCUDAStream()>>>(x.const_data_ptr<Scalar>(), sums.mutable_data_ptr<float>(), rows, columns);
-  C10_CUDA_KERNEL_LAUNCH_CHECK();
-  return parts == 1 ? sums.squeeze(0) : sums.sum(0);
-}
-
 }  // namespace
 
-at::Tensor column_sums_cuda(const at::Tensor& x_TC) {
-  const c10::cuda::CUDAGuard device(x_TC.device());
-  const auto type = x_TC.scalar_type();
-  const bool is_known = type == at::kFloat || type == at::kHalf || type == at::kBFloat16;
-  if (!is_known || x_TC.size(1) % (16 / static_cast<int64_t>(x_TC.element_size())) != 0) return x_TC.sum(0, /*keepdim=*/false, at::kFloat);
-  const at::Tensor x = packed(x_TC);
-  return type == at::kFloat ? sums_of<float>(x) : type == at::kHalf ? sums_of<c10::Half>(x) : sums_of<c10::BFloat16>(x);
+template <class Scalar> void launch(const ColumnSums<Scalar>& a, int64_t parts, cudaStream_t stream) {
+  const int64_t tile = kLanes * kPackSize<Scalar>;
+  const dim3 blocks(static_cast<unsigned>((a.columns + tile - 1) / tile), static_cast<unsigned>(parts)), threads(kLanes, kRows);
+  sum_columns<Scalar><<<blocks, threads, 0, stream>>>(a.x, a.sums, a.rows, a.columns);
 }
+
+template void launch(const ColumnSums<float>&, int64_t, cudaStream_t);
+template void launch(const ColumnSums<c10::Half>&, int64_t, cudaStream_t);
+template void launch(const ColumnSums<c10::BFloat16>&, int64_t, cudaStream_t);
 
 }  // namespace longclip

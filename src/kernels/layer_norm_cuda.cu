@@ -1,22 +1,13 @@
 // kernels/layer_norm_cuda.cu -- a warp takes a row, keeps it in registers and reads it once; in the backward pass each warp also
 // sums the gradients of weight and bias over its rows, and the blocks' sums are added up at the end.
-#include "kernels/layer_norm_cuda.h"
-
-#include <ATen/cuda/CUDAContext.h>
-#include <ATen/ops/empty.h>
-#include <ATen/ops/empty_like.h>
-#include <c10/cuda/CUDAException.h>
-#include <c10/cuda/CUDAGuard.h>
-
-#include <algorithm>
+#include "kernels/layer_norm_launch.h"
 
 #include "kernels/cuda_packs.cuh"
 
 namespace longclip {
 namespace {
 
-constexpr int kWarps = 8, kLanes = 32, kMostColumns = 1280;
-constexpr int kBlocksOfBackward = 2;  // for each multiprocessor: few, since each leaves a row of sums
+constexpr int kWarps = kRowsOfBlock, kLanes = 32;
 
 __device__ float sum_of_warp(float value) {
 #pragma unroll
@@ -61,16 +52,7 @@ template <class Scalar, int kColumns> struct LaneColumns {
   }
 };
 
-template <class Scalar> struct ForwardArguments {
-  const Scalar *x, *delta;
-  const float *weight, *bias;
-  Scalar *sum, *normed;
-  float *mean, *rstd, eps;
-  int64_t rows;
-  int width;
-};
-
-template <class Scalar, int kColumns> __global__ void __launch_bounds__(kWarps * kLanes) forward_rows(ForwardArguments<Scalar> a) {
+template <class Scalar, int kColumns> __global__ void __launch_bounds__(kWarps * kLanes) forward_rows(LayerNormForward<Scalar> a) {
   const LaneColumns<Scalar, kColumns> columns(a.width);
   const int64_t row = int64_t(blockIdx.x) * kWarps + threadIdx.x / kLanes;
   if (row >= a.rows) return;
@@ -95,15 +77,6 @@ template <class Scalar, int kColumns> __global__ void __launch_bounds__(kWarps *
   }
 }
 
-template <class Scalar> struct BackwardArguments {
-  const Scalar *grad_normed, *grad_sum, *sum;
-  const float *weight, *mean, *rstd;
-  Scalar* grad;
-  float* sums;  // [blocks, 2, width]: of weight, of bias
-  int64_t rows;
-  int width;
-};
-
 /// Adds the warps' values up, one warp after the other, and writes them: the order never changes.
 template <class Columns, int kColumns> __device__ void write_block_sum(const Columns& columns, const float (&values)[kColumns], float* to, int width) {
   extern __shared__ float total[];
@@ -115,7 +88,7 @@ template <class Columns, int kColumns> __device__ void write_block_sum(const Col
   __syncthreads();
 }
 
-template <class Scalar, int kColumns> __global__ void __launch_bounds__(kWarps * kLanes) backward_rows(BackwardArguments<Scalar> a) {
+template <class Scalar, int kColumns> __global__ void __launch_bounds__(kWarps * kLanes) backward_rows(LayerNormBackward<Scalar> a) {
   const LaneColumns<Scalar, kColumns> columns(a.width);
   float of_weight[kColumns] = {}, of_bias[kColumns] = {}, weight[kColumns];
   columns.for_each([&](int i, int column) { weight[i] = a.weight[column]; });
@@ -147,81 +120,34 @@ template <class Scalar, int kColumns> __global__ void __launch_bounds__(kWarps *
   write_block_sum(columns, of_bias, to + a.width, a.width);
 }
 
-template <int kColumns, class Scalar> void launch(const ForwardArguments<Scalar>& a) {
-  const auto blocks = static_cast<unsigned>((a.rows + kWarps - 1) / kWarps);
-  forward_rows<Scalar, kColumns><<<blocks, kWarps * kLanes, 0, at::cuda::getCurrentCUDAStream()>>>(a);
-  C10_CUDA_KERNEL_LAUNCH_CHECK();
-}
-
-template <int kColumns, class Scalar> void launch(const BackwardArguments<Scalar>& a, int64_t blocks) {
-  backward_rows<Scalar, kColumns><<<static_cast<unsigned>(blocks), kWarps * kLanes, a.width * sizeof(float), at::cuda::getCurrentCUDAStream()>>>(a);
-  C10_CUDA_KERNEL_LAUNCH_CHECK();
-}
-
 /// With the fewest registers that hold a lane's columns.
-template <class... Arguments> void launch_for(int width, const Arguments&... arguments) {
-  const int columns = (width + 8 * kLanes - 1) / (8 * kLanes) * 8;
-  switch (columns) {
-    case 8: return launch<8>(arguments...);
-    case 16: return launch<16>(arguments...);
-    case 24: return launch<24>(arguments...);
-    case 32: return launch<32>(arguments...);
-    default: return launch<40>(arguments...);
+template <class Function> void for_columns(int width, Function function) {
+  switch ((width + 8 * kLanes - 1) / (8 * kLanes)) {
+    case 1: return function(std::integral_constant<int, 8>());
+    case 2: return function(std::integral_constant<int, 16>());
+    case 3: return function(std::integral_constant<int, 24>());
+    case 4: return function(std::integral_constant<int, 32>());
+    default: return function(std::integral_constant<int, 40>());
   }
 }
 
-template <class Function> void for_type(at::ScalarType type, Function function) {
-  if (type == at::kFloat) function(float());
-  else if (type == at::kHalf) function(c10::Half());
-  else function(c10::BFloat16());
-}
-
-template <class Scalar> const Scalar* data_or_null(const at::Tensor& tensor) { return tensor.defined() ? tensor.const_data_ptr<Scalar>() : nullptr; }
-
-at::Tensor packed_or_undefined(const at::Tensor& tensor) { return tensor.defined() ? packed(tensor) : tensor; }
-
 }  // namespace
 
-bool has_layer_norm_cuda(const at::Tensor& rows, const at::Tensor& weight) {
-  const auto type = rows.scalar_type();
-  return rows.is_cuda() && (type == at::kFloat || type == at::kHalf || type == at::kBFloat16) && weight.scalar_type() == at::kFloat &&
-         rows.size(1) <= kMostColumns && rows.size(1) % 8 == 0;
+template <class Scalar> void launch(const LayerNormForward<Scalar>& a, cudaStream_t stream) {
+  const auto blocks = static_cast<unsigned>((a.rows + kWarps - 1) / kWarps);
+  for_columns(a.width, [&](auto columns) { forward_rows<Scalar, columns.value><<<blocks, kWarps * kLanes, 0, stream>>>(a); });
 }
 
-NormedRows layer_norm_cuda(const at::Tensor& x, const at::Tensor& delta, const at::Tensor& weight, const at::Tensor& bias, double eps) {
-  const c10::cuda::CUDAGuard device(x.device());
-  const at::Tensor rows = packed(x), added = packed_or_undefined(delta), scale = weight.contiguous(), shift = bias.contiguous();
-  const int64_t count = x.size(0);
-  const auto numbers = x.options().dtype(at::kFloat);
-  const NormedRows made{added.defined() ? at::empty_like(rows) : x, at::empty_like(rows), at::empty({count}, numbers), at::empty({count}, numbers)};
-  if (count == 0) return made;
-  for_type(x.scalar_type(), [&](auto zero) {
-    using Scalar = decltype(zero);
-    launch_for(static_cast<int>(x.size(1)),
-               ForwardArguments<Scalar>{rows.const_data_ptr<Scalar>(), data_or_null<Scalar>(added), scale.const_data_ptr<float>(),
-                                        shift.const_data_ptr<float>(), added.defined() ? made.sum.mutable_data_ptr<Scalar>() : nullptr,
-                                        made.normed.mutable_data_ptr<Scalar>(), made.mean.mutable_data_ptr<float>(),
-                                        made.rstd.mutable_data_ptr<float>(), static_cast<float>(eps), count, static_cast<int>(x.size(1))});
-  });
-  return made;
+template <class Scalar> void launch(const LayerNormBackward<Scalar>& a, int64_t blocks, cudaStream_t stream) {
+  const size_t shared_bytes = static_cast<size_t>(a.width) * sizeof(float);
+  for_columns(a.width, [&](auto columns) { backward_rows<Scalar, columns.value><<<static_cast<unsigned>(blocks), kWarps * kLanes, shared_bytes, stream>>>(a); });
 }
 
-NormedGrads layer_norm_cuda_backward(const at::Tensor& grad_normed, const at::Tensor& grad_sum, const NormedRows& saved, const at::Tensor& weight) {
-  const c10::cuda::CUDAGuard device(saved.sum.device());
-  const at::Tensor rows = packed(saved.sum), grad = packed(grad_normed), more = packed_or_undefined(grad_sum), scale = weight.contiguous();
-  const int64_t count = rows.size(0), width = rows.size(1);
-  const int64_t blocks = std::clamp<int64_t>((count + kWarps - 1) / kWarps, 1, kBlocksOfBackward * at::cuda::getCurrentDeviceProperties()->multiProcessorCount);
-  const at::Tensor out = at::empty_like(rows), sums = at::empty({blocks, 2, width}, rows.options().dtype(at::kFloat));
-  for_type(rows.scalar_type(), [&](auto zero) {
-    using Scalar = decltype(zero);
-    launch_for(static_cast<int>(width),
-               BackwardArguments<Scalar>{grad.const_data_ptr<Scalar>(), data_or_null<Scalar>(more), rows.const_data_ptr<Scalar>(),
-                                         scale.const_data_ptr<float>(), saved.mean.const_data_ptr<float>(), saved.rstd.const_data_ptr<float>(),
-                                         out.mutable_data_ptr<Scalar>(), sums.mutable_data_ptr<float>(), count, static_cast<int>(width)},
-               blocks);
-  });
-  const at::Tensor total = sums.sum(0);
-  return {out, total.select(0, 0), total.select(0, 1)};
-}
+#define LONGCLIP_LAYER_NORM_OF(Scalar)                                 \
+  template void launch(const LayerNormForward<Scalar>&, cudaStream_t); \
+  template void launch(const LayerNormBackward<Scalar>&, int64_t, cudaStream_t);
+LONGCLIP_LAYER_NORM_OF(float)
+LONGCLIP_LAYER_NORM_OF(c10::Half)
+LONGCLIP_LAYER_NORM_OF(c10::BFloat16)
 
 }  // namespace longclip

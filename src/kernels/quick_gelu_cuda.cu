@@ -1,12 +1,5 @@
 // kernels/quick_gelu_cuda.cu -- every thread takes 16 bytes at a time: the kernels wait for memory, not for arithmetic.
-#include "kernels/quick_gelu_cuda.h"
-
-#include <ATen/Dispatch.h>
-#include <ATen/OpMathType.h>
-#include <ATen/cuda/CUDAContext.h>
-#include <ATen/ops/empty_like.h>
-#include <c10/cuda/CUDAException.h>
-#include <c10/cuda/CUDAGuard.h>
+#include "kernels/quick_gelu_launch.h"
 
 #include <algorithm>
 
@@ -16,6 +9,9 @@ namespace longclip {
 namespace {
 
 constexpr int64_t kThreads = 256, kMostBlocks = 1 << 16;
+
+template <class Scalar> struct WideOf { using Type = float; };
+template <> struct WideOf<double> { using Type = double; };
 
 template <class Wide> __device__ Wide sigmoid(Wide x) { return Wide(1) / (Wide(1) + exp(-x)); }
 
@@ -33,7 +29,7 @@ template <class Wide> struct Backward {
 /// out[i] = function(x[i], grad[i]) for `packs` packs of kCount elements.
 template <class Scalar, int kCount, class Function>
 __global__ void map_packs(const Pack<Scalar, kCount>* x, const Pack<Scalar, kCount>* grad, Pack<Scalar, kCount>* out, int64_t packs, Function function) {
-  using Wide = at::opmath_type<Scalar>;
+  using Wide = typename WideOf<Scalar>::Type;
   for (int64_t i = blockIdx.x * int64_t(blockDim.x) + threadIdx.x; i < packs; i += int64_t(gridDim.x) * blockDim.x) {
     const Pack<Scalar, kCount> in = x[i], gradient = grad[i];
     Pack<Scalar, kCount> result;
@@ -43,43 +39,38 @@ __global__ void map_packs(const Pack<Scalar, kCount>* x, const Pack<Scalar, kCou
   }
 }
 
-template <class Scalar, int kCount, class Function>
-void launch(const Scalar* x, const Scalar* grad, Scalar* out, int64_t packs, Function function) {
+template <int kCount, class Scalar, class Function> void launch_packs(const Scalar* x, const Scalar* grad, Scalar* out, int64_t packs, Function function, cudaStream_t stream) {
   if (packs == 0) return;
   const auto blocks = static_cast<unsigned>(std::min((packs + kThreads - 1) / kThreads, kMostBlocks));
   using P = Pack<Scalar, kCount>;
-  map_packs<Scalar, kCount><<<blocks, kThreads, 0, at::cuda::getCurrentCUDAStream()>>>(
-      reinterpret_cast<const P*>(x), reinterpret_cast<const P*>(grad), reinterpret_cast<P*>(out), packs, function);
-  C10_CUDA_KERNEL_LAUNCH_CHECK();
+  map_packs<Scalar, kCount><<<blocks, kThreads, 0, stream>>>(reinterpret_cast<const P*>(x), reinterpret_cast<const P*>(grad), reinterpret_cast<P*>(out), packs, function);
 }
 
-/// Packs of 16 bytes where the storage begins so, then the elements that are left.
-template <class Scalar, class Function> void map(const at::Tensor& x, const at::Tensor& grad, const at::Tensor& out, Function function) {
+/// Packs of 16 bytes where all of them begin so, then the elements that are left.
+template <class Scalar, class Function> void map(const Scalar* x, const Scalar* grad, Scalar* out, int64_t count, Function function, cudaStream_t stream) {
   constexpr int kCount = kPackSize<Scalar>;
-  const auto *from = x.const_data_ptr<Scalar>(), *gradient = grad.const_data_ptr<Scalar>();
-  auto* to = out.mutable_data_ptr<Scalar>();
-  const bool packed = is_aligned(from) && is_aligned(gradient) && is_aligned(to);
-  const int64_t packs = packed ? x.numel() / kCount : 0, done = packs * kCount;
-  launch<Scalar, kCount>(from, gradient, to, packs, function);
-  launch<Scalar, 1>(from + done, gradient + done, to + done, x.numel() - done, function);
+  const auto is_aligned = [](const void* data) { return reinterpret_cast<uintptr_t>(data) % 16 == 0; };
+  const int64_t packs = is_aligned(x) && is_aligned(grad) && is_aligned(out) ? count / kCount : 0, done = packs * kCount;
+  launch_packs<kCount>(x, grad, out, packs, function, stream);
+  launch_packs<1>(x + done, grad + done, out + done, count - done, function, stream);
 }
 
 }  // namespace
 
-at::Tensor quick_gelu_cuda(const at::Tensor& x) {
-  const c10::cuda::CUDAGuard device(x.device());
-  const at::Tensor from = x.contiguous(), out = at::empty_like(from);
-  AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, x.scalar_type(), "quick_gelu",
-                                  [&] { map<scalar_t>(from, from, out, Forward<at::opmath_type<scalar_t>>()); });
-  return out;
+template <class Scalar> void launch_quick_gelu(const Scalar* x, Scalar* y, int64_t count, cudaStream_t stream) {
+  map(x, x, y, count, Forward<typename WideOf<Scalar>::Type>(), stream);
 }
 
-at::Tensor quick_gelu_cuda_backward(const at::Tensor& grad_y, const at::Tensor& x) {
-  const c10::cuda::CUDAGuard device(x.device());
-  const at::Tensor from = x.contiguous(), grad = grad_y.contiguous(), out = at::empty_like(from);
-  AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, x.scalar_type(), "quick_gelu_backward",
-                                  [&] { map<scalar_t>(from, grad, out, Backward<at::opmath_type<scalar_t>>()); });
-  return out;
+template <class Scalar> void launch_quick_gelu_backward(const Scalar* x, const Scalar* grad_y, Scalar* grad_x, int64_t count, cudaStream_t stream) {
+  map(x, grad_y, grad_x, count, Backward<typename WideOf<Scalar>::Type>(), stream);
 }
+
+#define LONGCLIP_QUICK_GELU_OF(Scalar)                                                     \
+  template void launch_quick_gelu(const Scalar*, Scalar*, int64_t, cudaStream_t);          \
+  template void launch_quick_gelu_backward(const Scalar*, const Scalar*, Scalar*, int64_t, cudaStream_t);
+LONGCLIP_QUICK_GELU_OF(float)
+LONGCLIP_QUICK_GELU_OF(double)
+LONGCLIP_QUICK_GELU_OF(c10::Half)
+LONGCLIP_QUICK_GELU_OF(c10::BFloat16)
 
 }  // namespace longclip

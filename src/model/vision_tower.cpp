@@ -7,6 +7,7 @@
 
 #include "base/clip_normalization.h"
 #include "tensors/shape.h"
+#include "tensors/transfer.h"
 
 namespace longclip {
 
@@ -14,7 +15,7 @@ at::Tensor normalize_pixels(const at::Tensor& pixels_BSS3) {
   check_shape(pixels_BSS3, {kAnySize, kAnySize, kAnySize, 3}, "pixels_BSS3");
   const auto options = at::TensorOptions().dtype(at::kFloat);
   const auto constants = [&](const std::array<double, 3>& values) {
-    return at::tensor({values[0], values[1], values[2]}, options).to(pixels_BSS3.device());
+    return to_device(at::tensor({values[0], values[1], values[2]}, options), pixels_BSS3.device());
   };
   const at::Tensor scaled = pixels_BSS3.to(at::kFloat).div_(255.0);
   return scaled.sub_(constants(kClipPixelMean)).div_(constants(kClipPixelStd)).permute({0, 3, 1, 2});
