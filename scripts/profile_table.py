@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """scripts/profile_table.py -- where the time of a step goes, by kind of work, from Chrome traces of log.profile_steps or torch.profiler.
 
-usage: scripts/profile_table.py TRACE.json... [--steps N] [--json]
-Sums the time that each operation spends in itself, on the thread that calls it (a GPU's kernels have their own rows in the trace and
-are not counted here), and prints a Markdown table with a column a trace. --steps: how many steps each trace holds (default 1).
+usage: scripts/profile_table.py TRACE.json... [--steps N] [--kernels] [--json]
+Sums the time that each operation spends in itself, on the thread that calls it, or with --kernels the time of a GPU's kernels, and
+prints a Markdown table with a column a trace. --steps: how many steps each trace holds (default 1).
 """
 import argparse
 import collections
@@ -23,6 +23,17 @@ KINDS = [
     ("casts and copies", r"aten::(copy_|_to_copy|to|cat|clone|contiguous|index_select|index|embedding|select_backward|slice_backward|stack)|Embedding|IndexSelect|IndexBackward"),
     ("sums, additions, products", r"aten::(add|add_|mul|mul_|sum|div|div_|sub|mean|neg|exp|sqrt|square|where|zero_|fill_)\b"),
 ]
+# The first pattern that is found in the name of a kernel.
+KERNELS = [
+    ("optimizer", r"multi_tensor_apply"),
+    ("attention", r"flash|fmha|cudnn_generated|softmax|mem_eff"),
+    ("QuickGELU", r"map_packs|sigmoid"),
+    ("LayerNorm", r"longclip.*(forward|backward)_rows|layer_norm|GammaBeta"),
+    ("coarse features", r"f64|double|sytrd|ormtr|laed|larf|gesvd|syevj|bdsqr|geqr|gebrd"),
+    ("matrix products", r"nvjet|gemm|cutlass|splitK|cublas|cudnn|conv"),
+    ("casts and copies", r"copy|Cat|Memcpy|Memset|gather|index|scatter|embedding|fill"),
+    ("sums, additions, products", r"sum_columns|reduce_kernel|CUDAFunctor|BinaryFunctor|elementwise"),
+]
 OTHER, OUTSIDE = "other operations", "outside of operations"
 
 
@@ -38,12 +49,26 @@ def events_of(path):
     return threads
 
 
-def kind_of(stack):
+def kind_of(stack, kinds=KINDS):
     for name in reversed(stack):
-        for kind, pattern in KINDS:
+        for kind, pattern in kinds:
             if re.search(pattern, name):
                 return kind
     return OTHER
+
+
+def microseconds_of_kernels(path):
+    """By kind; what is left of the time from the first to the last is `outside`."""
+    data = path.read_bytes()
+    trace = json.loads(gzip.decompress(data) if path.suffix == ".gz" else data)
+    kernels = sorted((float(event["ts"]), float(event["dur"]), event["name"]) for event in trace["traceEvents"]
+                     if event.get("ph") == "X" and event.get("cat") in ("kernel", "gpu_memcpy", "gpu_memset"))
+    spent, now = collections.Counter(), kernels[0][0]
+    for start, duration, name in kernels:
+        spent[OUTSIDE] += max(start - now, 0)
+        spent[kind_of([name], KERNELS)] += max(start + duration - max(start, now), 0)
+        now = max(now, start + duration)
+    return spent
 
 
 def microseconds_by_kind(threads):
@@ -73,17 +98,19 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("traces", nargs="+", type=pathlib.Path)
     parser.add_argument("--steps", type=int, default=1)
+    parser.add_argument("--kernels", action="store_true", help="the kernels of a GPU instead of the operations of the host")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    columns = [{kind: time / 1e6 / args.steps for kind, time in microseconds_by_kind(events_of(path)).items()} for path in args.traces]
+    spent = [microseconds_of_kernels(path) if args.kernels else microseconds_by_kind(events_of(path)) for path in args.traces]
+    columns = [{kind: time / 1e6 / args.steps for kind, time in each.items()} for each in spent]
     if args.json:
         print(json.dumps({str(path): column for path, column in zip(args.traces, columns)}))
         return
     print("| seconds a step | " + " | ".join(path.name for path in args.traces) + " |\n|" + " --- |" * (len(columns) + 1))
     for kind in [kind for kind, _ in KINDS] + [OTHER, OUTSIDE]:
-        cells = [f"{column.get(kind, 0):.3f} ({100 * column.get(kind, 0) / sum(column.values()):.0f} %)" for column in columns]
+        cells = [f"{column.get(kind, 0):.4f} ({100 * column.get(kind, 0) / sum(column.values()):.0f} %)" for column in columns]
         print(f"| {kind} | " + " | ".join(cells) + " |")
-    print("| all | " + " | ".join(f"{sum(column.values()):.3f}" for column in columns) + " |")
+    print("| all | " + " | ".join(f"{sum(column.values()):.4f}" for column in columns) + " |")
 
 
 if __name__ == "__main__":
