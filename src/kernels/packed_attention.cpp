@@ -19,6 +19,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "base/error.h"
+#include "kernels/narrow_attention_backward.h"
 #include "tensors/shape.h"
 #include "tensors/transfer.h"
 
@@ -81,7 +82,25 @@ Attended attend_cpu(const Heads& heads, const Plan& plan) {
   return result;
 }
 
+/// Self-attention in bfloat16, where the processor multiplies that fast.
+bool is_for_narrow_backward(const Heads& heads, const Plan& plan) {
+  static const bool is_fast = has_fast_bfloat16_products();
+  return is_fast && heads.q.scalar_type() == at::kBFloat16 && heads.q.size(0) == heads.k.size(0) && plan.queries.max_length > 1;
+}
+
+void narrow_cpu_backward(const at::Tensor& grad_RHD, const Heads& heads, const Attended& saved, const Plan& plan, const Heads& grads) {
+  const at::Tensor grad = grad_RHD.contiguous();
+  at::parallel_for(0, plan.keys.num_sequences(), 1, [&](int64_t begin, int64_t end) {
+    const at::AutoDispatchBelowADInplaceOrView no_autograd;
+    for (int64_t i = begin; i < end; ++i) {
+      const auto of = [&](const at::Tensor& rows) { return rows.narrow(0, plan.keys.offsets[static_cast<size_t>(i)], plan.keys.length(i)); };
+      narrow_attention_backward({of(heads.q), of(heads.k), of(heads.v), of(saved.out_RHD), of(grad), of(saved.lse), plan.causal}, of(grads.q), of(grads.k), of(grads.v));
+    }
+  });
+}
+
 void attend_cpu_backward(const at::Tensor& grad_RHD, const Heads& heads, const Attended& saved, const Plan& plan, const Heads& grads) {
+  if (is_for_narrow_backward(heads, plan)) return narrow_cpu_backward(grad_RHD, heads, saved, plan, grads);
   at::parallel_for(0, plan.keys.num_sequences(), 1, [&](int64_t begin, int64_t end) {
     const at::AutoDispatchBelowADInplaceOrView no_autograd;
     for (int64_t i = begin; i < end; ++i) {
