@@ -12,6 +12,7 @@
 #include "base/version.h"
 #include "data/data_fingerprint.h"
 #include "model/clip_file.h"
+#include "tensors/device_memory.h"
 #include "train/evaluation_sets.h"
 #include "train/micro_pairs.h"
 #include "train/shared_checkpoint.h"
@@ -122,6 +123,7 @@ Trainer::Trainer(RunConfig config, const std::optional<Checkpoint>& checkpoint, 
                      .crop_cache = config_.data.crop_cache == CropCaching::kOn}),
       profiler_(config_.log.profile_steps, config_.run.dir, comm_.rank(), device.is_cuda()) {
   if (device_.is_cuda()) set_arithmetic_of_gpu(config_.precision);
+  else keep_freed_memory();
   dataset_ = std::make_unique<PairDataset>(config_.data, dataset_options(config_, model_.architecture()));
   dataset_->order().pairs_per_rank(comm_.world_size());  // refuses ranks that do not divide a step before any file is written
   open_evaluation_sets(config_.eval);  // a mistake in them is said now, not hours later

@@ -177,6 +177,7 @@ Json run(Options options) {
   architecture.context_length = kLongContext;
   architecture.stretch = Stretch{.keep = 20, .ratio = 4, .source_length = 77};
 
+  if (!device.is_cuda()) keep_freed_memory();  // as Trainer does
   StepRunner runner(architecture, options, device);
   std::vector<double> seconds, processor_seconds;
   double flops = 0, loss = 0, tokens = 0;
