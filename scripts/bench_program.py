@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""scripts/bench_program.py -- what scripts/bench_{coarse,startup,checkpoint}.sh run: ours and PyTorch in turns, one JSON line a row.
+"""scripts/bench_program.py -- what scripts/bench_{coarse,startup,checkpoint,micro_pairs}.sh run, one JSON line a row: ours and PyTorch
+in turns; of micro_pairs, steps at once and in parts.
 
-usage: bench_program.py coarse|startup|checkpoint [--build build] [--rounds N] [--arch PRESET]
+usage: bench_program.py coarse|startup|checkpoint|micro_pairs [--build build] [--rounds N] [--arch PRESET]
 """
 import argparse
 import json
@@ -59,24 +60,24 @@ def bench_coarse(args):
         compare("coarse features, forward and backward", mine, "svd_and_autograd", peer, rows=rows, width=width, device=args.device, threads=CORES)
 
 
-def write_data(folder, side, count):
-    """PPM pictures of one colour each, with captions."""
+def write_data(folder, side, count, words=0):
+    """PPM pictures of one colour each, with captions; long ones of `words` more words."""
     rows = []
     for i in range(count):
         (folder / f"{i}.ppm").write_bytes(b"P6 %d %d 255\n" % (side, side) + bytes([i % 256, 7 * i % 256, 13 * i % 256]) * side * side)
-        rows.append({"image": f"{i}.ppm", "long": f"A picture of colour number {i}. It is plain.", "short": f"Colour {i}."})
+        rows.append({"image": f"{i}.ppm", "long": f"A picture of colour number {i}. It is plain" + " and wide" * (words // 2) + ".", "short": f"Colour {i}."})
     (folder / "triples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 class Experiment:
     """A model of 248 positions, data, and runs of `longclip train` on them, in a folder that goes away."""
 
-    def __init__(self, args, arch, side, pairs):
+    def __init__(self, args, arch, side, pairs, words=0):
         self.arch, self.runs = args.arch or arch, 0
         self.program = (args.build / "bin/longclip").absolute()
         self.place = tempfile.TemporaryDirectory()
         self.folder = pathlib.Path(self.place.name)
-        write_data(self.folder, side, 4 * pairs)
+        write_data(self.folder, side, 4 * pairs, words)
         for command in (["init", "short.safetensors", "--arch", self.arch], ["stretch", "short.safetensors", "long.safetensors"]):
             subprocess.run([self.program, *command], cwd=self.folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         (self.folder / "config.yaml").write_text(
@@ -137,6 +138,22 @@ def bench_checkpoint(args):
             stalls=mine[-1]["stalls"])
 
 
+def bench_micro_pairs(args):
+    """256 pairs at once and in parts of 8, and a step of 8 pairs, whose memory the parts should need."""
+    experiment = Experiment(args, "ViT-B-32", 224, 256, words=40)
+
+    def steps(pairs, *settings):
+        process, metrics = experiment.start("schedule.steps=3", "precision.compute=bf16", f"data.pairs_per_step={pairs}", *settings)
+        wait_for(process)
+        lines = [json.loads(line) for line in metrics.read_text().splitlines()]
+        shutil.rmtree(metrics.parent)
+        return {"seconds": lines[-1]["step_seconds"], "peak_memory_bytes": lines[-1]["peak_memory_bytes"], "loss": lines[0]["loss"], "grad_norm": lines[0]["grad_norm"]}
+
+    whole, parts, few = in_turns(args.rounds, lambda: steps(256), lambda: steps(256, "memory.micro_pairs_per_rank=8"), lambda: steps(8))
+    compare("256 pairs in parts of 8", whole, "in_parts", parts, arch=experiment.arch, first_step={"at_once": whole[0], "in_parts": parts[0]},
+            peak_memory_bytes={"at_once": whole[0]["peak_memory_bytes"], "in_parts": parts[0]["peak_memory_bytes"], "of_8_pairs": few[0]["peak_memory_bytes"]})
+
+
 def elements_of_tensors(path):
     """Of a safetensors file of float32."""
     with open(path, "rb") as file:
@@ -149,7 +166,7 @@ def elements_of_tensors(path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("job", choices=["coarse", "startup", "checkpoint"])
+    parser.add_argument("job", choices=["coarse", "startup", "checkpoint", "micro_pairs"])
     parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build"))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="of coarse")
@@ -157,7 +174,7 @@ def main():
     args = parser.parse_args()
     if not is_there("torch"):
         sys.exit("bench_program: the peer is PyTorch, which is not installed: scripts/setup.sh --full-wheel")
-    {"coarse": bench_coarse, "startup": bench_startup, "checkpoint": bench_checkpoint}[args.job](args)
+    {"coarse": bench_coarse, "startup": bench_startup, "checkpoint": bench_checkpoint, "micro_pairs": bench_micro_pairs}[args.job](args)
 
 
 if __name__ == "__main__":
