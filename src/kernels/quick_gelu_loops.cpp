@@ -70,7 +70,14 @@ template <class Scalar> LONGCLIP_AVX2 void forward_avx2(const Scalar* x, Scalar*
 template <class Scalar> LONGCLIP_AVX2 void backward_avx2(const Scalar* grad_y, const Scalar* x, Scalar* grad_x, int64_t count) {
   backward(grad_y, x, grad_x, count);
 }
+#define LONGCLIP_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma,prefer-vector-width=512")))
+template <class Scalar> LONGCLIP_AVX512 void forward_avx512(const Scalar* x, Scalar* y, int64_t count) { forward(x, y, count); }
+template <class Scalar> LONGCLIP_AVX512 void backward_avx512(const Scalar* grad_y, const Scalar* x, Scalar* grad_x, int64_t count) {
+  backward(grad_y, x, grad_x, count);
+}
 template <class Scalar> QuickGeluLoops<Scalar> quickest() {
+  const bool has_avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  if (has_avx512) return {forward_avx512<Scalar>, backward_avx512<Scalar>};
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return {forward_avx2<Scalar>, backward_avx2<Scalar>};
   return {forward_plain<Scalar>, backward_plain<Scalar>};
 }

@@ -23,7 +23,7 @@ struct CoarseFeatures {
 
 /// Y = (X - mean) V_k V_k^T + mean, with V_k the top k right singular vectors of the centred rows; the gradient flows
 /// through mean, projection and V_k.
-/// Computed from the Gram matrix in float64 with a closed-form gradient that divides only by gaps between kept and
+/// Computed from the Gram matrix (or, of more rows than columns, the covariance) in float64 with a closed-form gradient that divides only by gaps between kept and
 /// dropped eigenvalues, so equal singular values inside the kept set are harmless. Where n <= k + 1 the result is X
 /// itself. The kept set ends at the numerical rank (1e-12 of the largest eigenvalue).
 /// features_nE: float32 or float64. On a GPU the host waits for the eigenvectors (cuSOLVER's way) and for nothing else.

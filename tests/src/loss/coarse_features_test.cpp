@@ -90,12 +90,14 @@ TEST_CASE("coarse_features: repeated rows and a rank below k give finite feature
   const at::Tensor narrow = random(48, 10, 5).matmul(random(10, 64, 6));  // rank 10 < 32
   const at::Tensor repeated = at::cat({random(20, 64, 7), random(20, 64, 7), random(8, 64, 8)});
   const at::Tensor equal = random(1, 64, 9).expand({48, 64}).contiguous();
-  for (const at::Tensor& x : {narrow, repeated, equal}) {
-    const at::Tensor weights = random(48, 64, 10);
+  const auto twice = [](const at::Tensor& x) { return at::cat({x, x}); };  // more rows than columns: the other way to compute
+  for (const at::Tensor& x : {narrow, repeated, equal, twice(narrow), twice(repeated), twice(equal)}) {
+    const at::Tensor weights = random(x.size(0), 64, 10);
     REQUIRE(relative(ours(x, 32), x) <= 1.0);
     REQUIRE(gradient(x, weights, [](const at::Tensor& input) { return ours(input, 32); }).isfinite().all().item<bool>());
   }
   REQUIRE(relative(ours(narrow, 32), narrow) <= 1e-10);  // everything is kept
+  REQUIRE(relative(ours(twice(narrow), 32), twice(narrow)) <= 1e-10);
 }
 
 TEST_CASE("coarse_features: equal singular values inside the kept set do no harm", "[loss][unit]") {
