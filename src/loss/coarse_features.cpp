@@ -101,7 +101,7 @@ at::Tensor gradient_by_rows(const at::Tensor& grad_nE, const Parts& p) {
   const at::Tensor r_kE = outside_p.mul(p.s_k1).add(outside_q.mul(p.inverse_s_k1)).mul(0.5);
 
   const at::Tensor of_vectors = r_kE.add(f_kn.matmul(u.t()).matmul(centred)).mul(p.inverse_s_k1);
-  const at::Tensor through_vectors = u_k.matmul(of_vectors).add(u.matmul(f_kn.t().matmul(v_kE)));
+  const at::Tensor through_vectors = u_k.matmul(of_vectors).add(u.matmul(f_kn.t()).matmul(v_kE));
   return grad_nE.matmul(v_kE.t()).matmul(v_kE).add(through_vectors, 2.0);
 }
 
