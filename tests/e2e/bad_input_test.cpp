@@ -107,4 +107,11 @@ TEST_CASE("every command: --help answers at once, wrong usage ends with 2", "[e2
   REQUIRE(run_longclip("encode " + stretched_model() + " --out f.safetensors").exit_code == 2);
 }
 
+TEST_CASE("stretch: a Hugging Face folder without one of its shards is refused by the name of the shard", "[e2e]") {
+  if (!cases_dir()) return say_skipped("a missing shard", "the cases");
+  const TemporaryFolder folder;
+  const std::string shard = case_values("09_hf_shard_missing").at("missing_file");
+  check_refused("stretch " + (*cases_dir() / "09_hf_shard_missing" / "model").string() + " out.safetensors", shard, folder.path());
+}
+
 }  // namespace longclip::test

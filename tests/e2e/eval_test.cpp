@@ -30,6 +30,11 @@ TEST_CASE("eval retrieval: identical pictures or captions neither win nor lose a
       REQUIRE(scores.at("pictures") == 6);
       REQUIRE(scores.at("captions") == 6);
     }
+    const Json of_two_ranks = parse(run_well("launch --nproc 2 -- eval retrieval " + stretched_model() + " --data '{format: triples, path: " + name +
+                                                 ".jsonl, images: .}' --json",
+                                             *cases_dir() / "12_retrieval_identical_items"));
+    REQUIRE(of_two_ranks.at("image_to_text") == values.at("image_to_text"));
+    REQUIRE(of_two_ranks.at("text_to_image") == values.at("text_to_image"));
   }
 }
 

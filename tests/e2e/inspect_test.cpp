@@ -1,4 +1,5 @@
 // tests/e2e/inspect_test.cpp -- longclip inspect: checkpoints, tensor files, pictures, experiments, runs.
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
 #include <cstring>
@@ -215,6 +216,14 @@ TEST_CASE("inspect: what is not known is refused with what would be", "[e2e]") {
   }
   const CommandResult mixed = run_longclip("inspect " + stretched_model() + " --order 3");
   REQUIRE(mixed.exit_code == 2);
+}
+
+TEST_CASE("inspect: the norm of a tensor is the root of its squares' sum", "[e2e]") {
+  const TemporaryFolder folder;
+  write_safetensors(folder / "x.safetensors", {{"x", at::tensor({3.0F, -4.0F})}, {"none", at::zeros({2})}});
+  const Json tensors = inspect("x.safetensors", folder.path()).at("tensors");
+  REQUIRE(tensors.at("x").at("norm") == 5.0);
+  REQUIRE(tensors.at("none").at("norm") == 0.0);
 }
 
 }  // namespace longclip::test
