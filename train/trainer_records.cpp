@@ -91,7 +91,7 @@ void Trainer::agree(const LossTerms& loss, const StepScalars& scalars, PairBatch
                                        static_cast<double>(stop_requested()), static_cast<double>(save),
                                        static_cast<double>(batch.skipped.size()), static_cast<double>(peak_memory_bytes(device_))};
   mine.push_back(to_device(at::tensor(of_host, at::kDouble), device_));
-  const at::Tensor all = comm_.all_gather_rows(at::cat(mine).unsqueeze(0)).cpu();  // the only place of a step where the host waits
+  const at::Tensor all = comm_.all_gather_rows(at::cat(mine).unsqueeze(0)).cpu();  // here the host waits, and for eigenvectors, but nowhere else in a step
   const auto of_rank = [&](int64_t rank, int64_t column) { return all.const_data_ptr<double>()[rank * all.size(1) + column]; };
   const int64_t ranks = comm_.world_size();
   report.grad_norm = of_rank(0, kGradNorm) / report.loss_scale;  // the same on every rank

@@ -30,7 +30,7 @@ NormedRows forward_of(const at::Tensor& x, const at::Tensor& delta, const at::Te
 NormedGrads backward_of(const at::Tensor& grad_normed, const at::Tensor& grad_sum, const NormedRows& saved, const at::Tensor& weight, const at::Tensor& bias) {
   RECORD_FUNCTION("longclip::add_layer_norm_backward", std::vector<c10::IValue>{});
 #ifdef LONGCLIP_WITH_CUDA
-  if (has_layer_norm_cuda(saved.sum, weight)) return layer_norm_cuda_backward(grad_normed.contiguous(), grad_sum, saved, weight);
+  if (has_layer_norm_cuda(saved.sum, weight)) return layer_norm_cuda_backward(grad_normed, grad_sum, saved, weight);
 #endif
   auto [grad, grad_weight, grad_bias] =
       at::native_layer_norm_backward(grad_normed, saved.sum, {saved.sum.size(1)}, saved.mean, saved.rstd, parameter_for(weight, saved.sum),

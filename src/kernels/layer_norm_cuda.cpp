@@ -46,9 +46,9 @@ NormedRows layer_norm_cuda(const at::Tensor& x, const at::Tensor& delta, const a
   for_type(x.scalar_type(), [&](auto zero) {
     using Scalar = decltype(zero);
     launch(LayerNormForward<Scalar>{rows.const_data_ptr<Scalar>(), data_or_null<Scalar>(added), scale.const_data_ptr<float>(),
-                                        shift.const_data_ptr<float>(), added.defined() ? made.sum.mutable_data_ptr<Scalar>() : nullptr,
-                                        made.normed.mutable_data_ptr<Scalar>(), made.mean.mutable_data_ptr<float>(),
-                                        made.rstd.mutable_data_ptr<float>(), static_cast<float>(eps), count, static_cast<int>(x.size(1))},
+                                    shift.const_data_ptr<float>(), added.defined() ? made.sum.mutable_data_ptr<Scalar>() : nullptr,
+                                    made.normed.mutable_data_ptr<Scalar>(), made.mean.mutable_data_ptr<float>(),
+                                    made.rstd.mutable_data_ptr<float>(), static_cast<float>(eps), count, static_cast<int>(x.size(1))},
            at::cuda::getCurrentCUDAStream());
     C10_CUDA_KERNEL_LAUNCH_CHECK();
   });
@@ -64,8 +64,8 @@ NormedGrads layer_norm_cuda_backward(const at::Tensor& grad_normed, const at::Te
   for_type(rows.scalar_type(), [&](auto zero) {
     using Scalar = decltype(zero);
     launch(LayerNormBackward<Scalar>{grad.const_data_ptr<Scalar>(), data_or_null<Scalar>(more), rows.const_data_ptr<Scalar>(),
-                                         scale.const_data_ptr<float>(), saved.mean.const_data_ptr<float>(), saved.rstd.const_data_ptr<float>(),
-                                         out.mutable_data_ptr<Scalar>(), sums.mutable_data_ptr<float>(), count, static_cast<int>(width)},
+                                     scale.const_data_ptr<float>(), saved.mean.const_data_ptr<float>(), saved.rstd.const_data_ptr<float>(),
+                                     out.mutable_data_ptr<Scalar>(), sums.mutable_data_ptr<float>(), count, static_cast<int>(width)},
            blocks, at::cuda::getCurrentCUDAStream());
     C10_CUDA_KERNEL_LAUNCH_CHECK();
   });

@@ -53,7 +53,7 @@ at::Tensor AdamW::grad_norm() const {
   for (const at::Tensor& parameter : parameters_) {
     if (parameter.grad().defined()) grads.push_back(parameter.grad());
   }
-  if (grads.empty()) return at::zeros({}, at::kDouble);
+  if (grads.empty()) return at::zeros({}, parameters_.at(0).options().dtype(at::kDouble).requires_grad(false));
   return at::stack(at::_foreach_norm(grads, 2)).to(at::kDouble).square().sum().sqrt();
 }
 
