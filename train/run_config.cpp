@@ -60,6 +60,14 @@ void check_keep_best(const ConfigNode& root, const RunConfig& config) {
   fail_at(*section->find("keep_best"), "checkpoint.keep_best", fmt::format("no metric has the name '{}'; {}", *name, is));
 }
 
+/// run.cuda_graphs excludes what brings numbers to the GPU or runs a backward pass inside a backward pass.
+void check_cuda_graphs(const ConfigNode& root, const RunConfig& config) {
+  if (!config.run.cuda_graphs) return;
+  const ConfigNode& key = *root.find("run")->find("cuda_graphs");
+  if (config.precision.compute == Precision::kFp32) fail_at(key, "run.cuda_graphs", "needs precision.compute: bf16 or fp16");
+  if (config.memory.activation_checkpointing != Checkpointing::kNone) fail_at(key, "run.cuda_graphs", "needs memory.activation_checkpointing: none");
+}
+
 RunConfig read_run_config(const ConfigNode& root) {
   RunConfig config;
   read_section(root, "", config);
@@ -69,6 +77,7 @@ RunConfig read_run_config(const ConfigNode& root) {
   for (TrainSourceConfig& source : config.data.train) source.cache_dir = cache_dir;
   for (RetrievalConfig& source : config.eval.retrieval) source.cache_dir = cache_dir;
   check_keep_best(root, config);
+  check_cuda_graphs(root, config);
   return config;
 }
 

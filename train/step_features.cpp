@@ -44,6 +44,7 @@ StepFeatures::StepFeatures(Clip& model, const PairBatch& batch, const StepOption
   std::vector<Features> encoded;
   for (const Part& part : parts_) encoded.push_back(encode(part));
   features_ = concatenate(encoded);
+  if (options_.side) options_.side->mark();
   for (const Field field : kEncoded) {
     if ((features_.*field).defined()) (features_.*field).requires_grad_(true);
   }
@@ -62,8 +63,11 @@ Features StepFeatures::encode(const Part& part) const {
 
   Features features;
   const at::Tensor pixels_BSS3 = batch_.pixels_BSS3.narrow(0, part.first, part.count).to(device, /*non_blocking=*/true);
-  features.image = model_.encode_image(normalize_pixels(pixels_BSS3), options_.forward);
-  const at::Tensor texts_NE = model_.encode_text(pack_texts(texts, architecture.eos_id, architecture.context_length, device), options_.forward);
+  const at::Tensor image_B3SS = normalize_pixels(pixels_BSS3);
+  features.image = options_.captured ? options_.captured->encode_image(image_B3SS) : model_.encode_image(image_B3SS, options_.forward);
+  if (options_.side && parts_.size() == 1) options_.side->mark();
+  const at::Tensor texts_NE = options_.captured ? options_.captured->encode_text(texts)
+                                                : model_.encode_text(pack_texts(texts, architecture.eos_id, architecture.context_length, device), options_.forward);
   if (has_long) features.long_text = texts_NE.narrow(0, 0, part.count);
   if (has_short) features.short_text = texts_NE.narrow(0, has_long ? part.count : 0, part.count);
   return features;

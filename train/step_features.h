@@ -8,7 +8,8 @@
 #include "data/batch_loader.h"
 #include "dist/grad_reducer.h"
 #include "loss/long_clip_loss.h"
-#include "model/clip.h"
+#include "model/captured_towers.h"
+#include "tensors/side_stream.h"
 
 namespace longclip {
 
@@ -18,6 +19,8 @@ struct StepOptions {
   /// gives the gradient of the features, and each part runs again with a graph: the gradient of the whole batch at the
   /// memory of a part (GradCache, arXiv:2101.06983).
   std::optional<int64_t> micro_pairs;
+  CapturedTowers* captured = nullptr;  ///< encodes instead of the model, if given
+  SideStream* side = nullptr;          ///< marked once the image features are on their way
 };
 
 class StepFeatures {

@@ -67,9 +67,11 @@ std::vector<std::pair<at::Tensor Features::*, at::Tensor Features::*>> coarse_pa
   return pairs;
 }
 
-void make_coarse(Features& features, const LossConfig& config, StepScalars& scalars) {
+/// image_side: for features of this rank alone, which are there since its mark.
+void make_coarse(Features& features, const LossConfig& config, StepScalars& scalars, SideStream* image_side) {
   for (const auto& [fine, coarse] : coarse_pairs(config)) {
-    const CoarseFeatures made = coarse_features(features.*fine, {config.pcm.components, config.pcm.energy});
+    SideStream* side = fine == &Features::image ? image_side : nullptr;
+    const CoarseFeatures made = coarse_features(features.*fine, {config.pcm.components, config.pcm.energy}, side);
     features.*coarse = made.coarse_nE;
     scalars.pcm_energy = made.retained_energy;
   }
@@ -77,8 +79,8 @@ void make_coarse(Features& features, const LossConfig& config, StepScalars& scal
 
 }  // namespace
 
-Features Trainer::add_local_coarse(Features mine, StepScalars& scalars) const {
-  if (config_.loss.pcm.scope == PcmScope::kLocal) make_coarse(mine, config_.loss, scalars);
+Features Trainer::add_local_coarse(Features mine, StepScalars& scalars) {
+  if (config_.loss.pcm.scope == PcmScope::kLocal) make_coarse(mine, config_.loss, scalars, &side_);
   return mine;
 }
 
@@ -87,7 +89,7 @@ Features Trainer::gather(Features& mine, StepScalars& scalars) {
       gather_with_grad({mine.image, mine.long_text, mine.short_text, mine.coarse_image, mine.coarse_long_text}, comm_);
   Features all{rows[0], rows[1], rows[2], rows[3], rows[4]};
   if (config_.loss.pcm.scope == PcmScope::kGlobal) {
-    make_coarse(all, config_.loss, scalars);
+    make_coarse(all, config_.loss, scalars, comm_.world_size() == 1 ? &side_ : nullptr);
     const int64_t pairs = mine.image.size(0);
     for (const auto& [fine, coarse] : coarse_pairs(config_.loss)) mine.*coarse = (all.*coarse).narrow(0, comm_.rank() * pairs, pairs);
   }

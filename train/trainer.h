@@ -61,7 +61,7 @@ class Trainer {
  private:
   Trainer(RunConfig config, const std::optional<Checkpoint>& checkpoint, Communicator& comm, at::Device device);
   StepReport train_step(PairBatch& batch);                                            // [all]
-  Features add_local_coarse(Features mine, StepScalars& scalars) const;
+  Features add_local_coarse(Features mine, StepScalars& scalars);
   Features gather(Features& mine, StepScalars& scalars);                              // [all]
   void agree(const LossTerms& loss, const StepScalars& scalars, PairBatch& batch, StepReport& report);  // [all]
   void apply(StepReport& report);
@@ -97,6 +97,8 @@ class Trainer {
   std::unique_ptr<BadSampleLog> bad_samples_;  // every rank counts, rank 0 writes
   LoaderWatch loader_watch_;
   SampleCounts counts_;  // of this rank and this process
+  SideStream side_;
+  std::unique_ptr<CapturedTowers> captured_;  // with run.cuda_graphs
   StepOptions step_options_;
   StepProfiler profiler_;
   LrSchedule schedule_;

@@ -89,7 +89,7 @@ void Trainer::agree(const LossTerms& loss, const StepScalars& scalars, PairBatch
   const std::vector<double> of_host = {batch.wait_seconds, static_cast<double>(report.num_tokens),
                                        static_cast<double>(batch.counts.truncated_long + batch.counts.truncated_short),
                                        static_cast<double>(stop_requested()), static_cast<double>(save),
-                                       static_cast<double>(batch.skipped.size()), static_cast<double>(peak_memory_bytes(device_))};
+                                       static_cast<double>(batch.skipped.size()), static_cast<double>(peak_memory_bytes(device_) + (captured_ ? captured_->held_bytes() : 0))};
   mine.push_back(to_device(at::tensor(of_host, at::kDouble), device_));
   const at::Tensor all = comm_.all_gather_rows(at::cat(mine).unsqueeze(0)).cpu();  // here the host waits, and for eigenvectors, but nowhere else in a step
   const auto of_rank = [&](int64_t rank, int64_t column) { return all.const_data_ptr<double>()[rank * all.size(1) + column]; };

@@ -113,6 +113,15 @@ Clip load_initial_model(const ModelConfig& config) {
   return Clip(weights.architecture, std::move(weights.tensors));
 }
 
+namespace {
+
+std::unique_ptr<CapturedTowers> capture_towers(Clip& model, const ForwardOptions& forward) {
+  require<InputError>(model.device().is_cuda(), "run.cuda_graphs: this run computes on a CPU; the key is for a GPU");
+  return std::make_unique<CapturedTowers>(model, forward);
+}
+
+}  // namespace
+
 Trainer::Trainer(RunConfig config, const ResumeChoice& resume, Communicator& comm, at::Device device)
     : Trainer(config, find_shared_checkpoint(config, resume, comm), comm, device) {}
 
@@ -121,6 +130,7 @@ Trainer::Trainer(RunConfig config, const std::optional<Checkpoint>& checkpoint, 
       loader_watch_({.workers = choose_workers(config_.data.workers, comm_),
                      .cores = cores_for_each(comm_.local_world_size()),
                      .crop_cache = config_.data.crop_cache == CropCaching::kOn}),
+      side_(device),
       profiler_(config_.log.profile_steps, config_.run.dir, comm_.rank(), device.is_cuda()) {
   if (device_.is_cuda()) set_arithmetic_of_gpu(config_.precision);
   else keep_freed_memory();
@@ -134,6 +144,9 @@ Trainer::Trainer(RunConfig config, const std::optional<Checkpoint>& checkpoint, 
   const int64_t pairs = dataset_->order().pairs_per_rank(comm_.world_size());
   step_options_.micro_pairs = config_.memory.micro_pairs_per_rank ? *config_.memory.micro_pairs_per_rank
                                                                   : choose_micro_pairs(model_, step_options_.forward, pairs, comm_.local_world_size());
+  if (config_.run.cuda_graphs) captured_ = capture_towers(model_, step_options_.forward);
+  step_options_.captured = captured_.get();
+  step_options_.side = &side_;
   reducer_ = std::make_unique<GradReducer>(tensors_of(model_), comm_, /*find_unused=*/false);  // after the trials: it hooks into the backward pass
   schedule_ = {config_.optim.lr, config_.schedule.warmup_steps, total_steps_};
   if (comm_.rank() == 0) logs_ = std::make_unique<RunLogs>(config_, state_.step);

@@ -90,12 +90,14 @@ struct Projection : torch::autograd::Function<Projection> {
 
 }  // namespace
 
-CoarseFeatures coarse_features(const at::Tensor& features_nE, const Components& components) {
+CoarseFeatures coarse_features(const at::Tensor& features_nE, const Components& components, SideStream* side) {
   check_shape(features_nE, {kAnySize, kAnySize}, "features_nE");
   const int64_t n = features_nE.size(0);
   const auto number = [&](double value) { return at::full({}, value, features_nE.options().dtype(at::kDouble).requires_grad(false)); };
   if (!components.energy && n <= components.count + 1) return {features_nE, number(static_cast<double>(n - 1)), number(1)};
-  const PrincipalComponents found = principal_components(features_nE.detach(), components.energy ? std::nullopt : std::optional(components.count));
+  PrincipalComponents found;
+  const auto find = [&] { found = principal_components(features_nE.detach(), components.energy ? std::nullopt : std::optional(components.count)); };
+  side != nullptr ? side->run(find) : find();
   const Kept kept = choose_components(found.eigenvalues_m, components);
   const at::Tensor count = kept.is_kept_m.sum();
   // Rows that are all equal are their own mean; with numbers that are not finite the loss is not either, and the step is skipped.

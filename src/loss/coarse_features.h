@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "tensors/side_stream.h"
+
 namespace longclip {
 
 /// How many components are kept: a number, or the fewest that hold a share of the variance.
@@ -27,9 +29,10 @@ struct CoarseFeatures {
 /// dropped eigenvalues, so equal singular values inside the kept set are harmless. Where n <= k + 1 the result is X
 /// itself. The kept set ends at the numerical rank (1e-12 of the largest eigenvalue).
 /// features_nE: float32 or float64. On a GPU the host waits for the eigenvectors (cuSOLVER's way) and for nothing else.
+/// side: features_nE are there since its mark(); the eigenvectors are sought beside what the GPU was given after that.
 /// Collective: no.
 /// Source: Long-CLIP, arXiv:2403.15378 section 3.3; model/model_longclip.py PCA @3966af9.
 /// Differs from the source: no SVD, float64, finite gradients at any rank (docs/recipe.md).
-CoarseFeatures coarse_features(const at::Tensor& features_nE, const Components& components);
+CoarseFeatures coarse_features(const at::Tensor& features_nE, const Components& components, SideStream* side = nullptr);
 
 }  // namespace longclip

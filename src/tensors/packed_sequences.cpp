@@ -1,7 +1,7 @@
 // tensors/packed_sequences.cpp -- see tensors/packed_sequences.h
 #include "tensors/packed_sequences.h"
 
-#include <ATen/ops/empty.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
@@ -10,6 +10,14 @@
 #include "tensors/transfer.h"
 
 namespace longclip {
+namespace {
+
+void check_total(const PackedOffsets& packed) {
+  require<ShapeError>(packed.num_tokens() <= INT32_MAX, "{} tokens in one step are too many", packed.num_tokens());
+}
+
+}  // namespace
+
 PackedOffsets pack_lengths(const std::vector<int64_t>& lengths, at::Device device) {
   PackedOffsets packed;
   packed.offsets.reserve(lengths.size() + 1);
@@ -19,13 +27,18 @@ PackedOffsets pack_lengths(const std::vector<int64_t>& lengths, at::Device devic
     packed.offsets.push_back(packed.offsets.back() + length);
     packed.max_length = std::max(packed.max_length, length);
   }
-  require<ShapeError>(packed.num_tokens() <= INT32_MAX, "{} tokens in one step are too many", packed.num_tokens());
+  check_total(packed);
   packed.offsets_N1 = to_device(at::tensor(std::vector<int>(packed.offsets.begin(), packed.offsets.end()), at::kInt), device);
   return packed;
 }
 
 PackedOffsets pack_equal(int64_t count, int64_t length, at::Device device) {
-  return pack_lengths(std::vector<int64_t>(static_cast<size_t>(count), length), device);
+  PackedOffsets packed;
+  for (int64_t i = 0; i <= count; ++i) packed.offsets.push_back(i * length);
+  packed.max_length = length;
+  check_total(packed);
+  packed.offsets_N1 = at::arange(0, count * length + 1, length, at::TensorOptions().dtype(at::kInt).device(device));
+  return packed;
 }
 
 PackedTexts pack_texts(const std::vector<std::vector<int32_t>>& ids, int64_t eos_id, int64_t max_length, at::Device device) {
@@ -44,6 +57,17 @@ PackedTexts pack_texts(const std::vector<std::vector<int32_t>>& ids, int64_t eos
   }
   const auto move = [&](const std::vector<int64_t>& values) { return to_device(at::tensor(values, at::kLong), device); };
   return {move(flat), move(positions), move(eot_rows), pack_lengths(lengths, device)};
+}
+
+std::vector<std::vector<int32_t>> filler_texts(int64_t num_tokens, int64_t granule, int64_t eos_id, int64_t max_length) {
+  const int64_t count = (granule + max_length - 1) / max_length + 1;
+  const int64_t wanted = (num_tokens + count + granule - 1) / granule * granule - num_tokens;  // from count to count + granule - 1
+  std::vector<std::vector<int32_t>> fillers;
+  for (int64_t i = 0; i < count; ++i) {
+    fillers.emplace_back(static_cast<size_t>((i + 1) * wanted / count - i * wanted / count), 0);
+    fillers.back().back() = static_cast<int32_t>(eos_id);
+  }
+  return fillers;
 }
 
 }  // namespace longclip

@@ -40,4 +40,7 @@ struct PackedTexts {
 /// Throws ShapeError if a text has no `eos_id` within `max_length` ids.
 PackedTexts pack_texts(const std::vector<std::vector<int32_t>>& ids, int64_t eos_id, int64_t max_length, at::Device device);
 
+/// Texts to add to `num_tokens` tokens so that there are a multiple of `granule`: always as many texts, each with 1 to `max_length` ids.
+std::vector<std::vector<int32_t>> filler_texts(int64_t num_tokens, int64_t granule, int64_t eos_id, int64_t max_length);
+
 }  // namespace longclip

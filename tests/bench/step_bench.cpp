@@ -22,7 +22,7 @@
 #include "loss/coarse_features.h"
 #include "loss/long_clip_loss.h"
 #include "machine.h"
-#include "model/clip.h"
+#include "model/captured_towers.h"
 #include "optim/adamw.h"
 #include "tensors/device_memory.h"
 #include "tensors/trace_recorder.h"
@@ -40,6 +40,7 @@ struct Options {
   int64_t steps = 10, warmup_steps = 2;
   std::optional<double> peak_tflops;
   std::string trace;
+  bool cuda_graphs = false;
 };
 
 double seconds_now() {
@@ -86,9 +87,10 @@ double step_flops(const Architecture& architecture, const Captions& captions) {
 class StepRunner {
  public:
   StepRunner(const Architecture& architecture, const Options& options, at::Device device)
-      : model_(architecture, random_clip_weights(architecture, 1)), device_(device), pairs_(options.pairs) {
+      : model_(architecture, random_clip_weights(architecture, 1)), device_(device), side_(device), pairs_(options.pairs) {
     if (device.is_cuda()) model_.to(device);
     forward_.compute_dtype = options.precision == "bf16" ? at::kBFloat16 : at::kFloat;
+    if (options.cuda_graphs) captured_ = std::make_unique<CapturedTowers>(model_, forward_);
     std::vector<std::string> names;
     std::vector<at::Tensor> tensors;
     for (const Parameter& parameter : model_.trained_parameters()) {
@@ -107,12 +109,14 @@ class StepRunner {
     const Architecture& architecture = model_.architecture();
     optimizer_->zero_grad();
     Features f;
-    f.image = model_.encode_image(normalize_pixels(pixels_BSS3_.to(device_, /*non_blocking=*/true)), forward_);
-    const PackedTexts packed = pack_texts(captions.texts, architecture.eos_id, architecture.context_length, device_);
-    const at::Tensor texts_NE = model_.encode_text(packed, forward_);
+    const at::Tensor image_B3SS = normalize_pixels(pixels_BSS3_.to(device_, /*non_blocking=*/true));
+    f.image = captured_ ? captured_->encode_image(image_B3SS) : model_.encode_image(image_B3SS, forward_);
+    side_.mark();
+    const at::Tensor texts_NE = captured_ ? captured_->encode_text(captions.texts)
+                                          : model_.encode_text(pack_texts(captions.texts, architecture.eos_id, architecture.context_length, device_), forward_);
     f.long_text = texts_NE.narrow(0, 0, pairs_);
     f.short_text = texts_NE.narrow(0, pairs_, pairs_);
-    f.coarse_image = coarse_features(f.image, Components{}).coarse_nE;
+    f.coarse_image = coarse_features(f.image, Components{}, &side_).coarse_nE;
     const LossTerms loss = long_clip_loss(f, f, model_.logit_scale(), 0, LossConfig{});
     loss.total.backward();
     const at::Tensor numbers = at::stack({loss.total.detach().to(at::kDouble), optimizer_->grad_norm()}).cpu();
@@ -122,9 +126,13 @@ class StepRunner {
     return value;
   }
 
+  int64_t captured_bytes() const { return captured_ ? captured_->held_bytes() : 0; }
+
  private:
   Clip model_;
   at::Device device_;
+  SideStream side_;
+  std::unique_ptr<CapturedTowers> captured_;
   int64_t pairs_;
   ForwardOptions forward_;
   at::Tensor pixels_BSS3_;
@@ -195,7 +203,7 @@ Json run(Options options) {
     flops += step_flops(architecture, captions) / static_cast<double>(options.steps);
     tokens += static_cast<double>(captions.num_tokens) / static_cast<double>(options.steps);
   }
-  const int64_t memory = peak_memory_bytes(device);
+  const int64_t memory = peak_memory_bytes(device) + runner.captured_bytes();
   if (!options.trace.empty()) {
     TraceRecorder recorder(device.is_cuda());
     runner.step(draw_captions(options.pairs, architecture, 0));
@@ -207,7 +215,7 @@ Json run(Options options) {
   return {{"what", "training step"},
           {"arch", options.arch},
           {"precision", options.precision},
-          {"device", device.str()},
+          {"device", fmt::format("{}{}", device.str(), options.cuda_graphs ? ", CUDA graphs" : "")},
           {"device_name", device_name(device)},
           {"threads", at::get_num_threads()},
           {"pairs", options.pairs},
@@ -254,6 +262,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--peak-tflops", options.peak_tflops, "the device's peak; default: measured")
       ->check(CLI::PositiveNumber);
+  app.add_flag("--cuda-graphs", options.cuda_graphs, "record the towers' GPU work and replay it, as run.cuda_graphs does");
   app.add_option("--trace", options.trace, "write a Chrome trace of one more step here");
   CLI11_PARSE(app, argc, argv);
   try {

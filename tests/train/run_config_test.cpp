@@ -41,6 +41,14 @@ TEST_CASE("RunConfig: what must be chosen has no default", "[train][unit]") {
   REQUIRE_THROWS_WITH(load("run: {name: x}\nmodel:\n"), ContainsSubstring("x.yaml:2:1: model: no value"));
 }
 
+TEST_CASE("RunConfig: run.cuda_graphs is refused with fp32 and with activation checkpointing, and the error says what it needs", "[train][unit]") {
+  REQUIRE(load(kSmallest, {"run.cuda_graphs=true"}).run.cuda_graphs);
+  REQUIRE_THROWS_WITH(load(kSmallest, {"run.cuda_graphs=true", "precision.compute=fp32"}),
+                      ContainsSubstring("run.cuda_graphs: needs precision.compute: bf16 or fp16"));
+  REQUIRE_THROWS_WITH(load(kSmallest, {"run.cuda_graphs=true", "memory.activation_checkpointing=blocks"}),
+                      ContainsSubstring("run.cuda_graphs: needs memory.activation_checkpointing: none"));
+}
+
 TEST_CASE("RunConfig: keep_best names a metric that the evaluations of the run make, or the error lists them", "[train][unit]") {
   const std::string sets = std::string(kSmallest) + "eval: {retrieval: [{protocol: coco5k, path: p}, {name: v, format: csv, path: p}], "
                            "zeroshot: [{name: z, path: p}]}\n";

@@ -104,4 +104,45 @@ TEST_CASE("Packed texts: a text without an end within the context is refused", "
   REQUIRE_THROWS_AS(packed({{}}, model.architecture()), ShapeError);
 }
 
+TEST_CASE("filler_texts: the tokens become a multiple of the granule by always as many texts, each of 1 to 248 ids", "[model][unit]") {
+  for (const int64_t granule : {1, 64, 250, 1024}) {
+    const size_t count = filler_texts(0, granule, 9, 248).size();
+    for (int64_t num_tokens = 0; num_tokens < 2 * granule + 300; num_tokens += 1 + num_tokens / 7) {
+      int64_t total = num_tokens;
+      const auto fillers = filler_texts(num_tokens, granule, 9, 248);
+      for (const auto& ids : fillers) {
+        total += static_cast<int64_t>(ids.size());
+        REQUIRE((!ids.empty() && ids.size() <= 248 && ids.back() == 9));
+      }
+      CAPTURE(num_tokens, granule);
+      REQUIRE(fillers.size() == count);
+      REQUIRE(total % granule == 0);
+    }
+  }
+}
+
+TEST_CASE("filler_texts: features and gradients of the texts before them stay the same", "[model][unit]") {
+  Clip model = test::small_clip(Activation::kQuickGelu, 2, 3, at::kDouble);
+  const Architecture& architecture = model.architecture();
+  const std::vector<std::vector<int32_t>> ids = texts_of_all_lengths(architecture, 7);
+  const auto run = [&](const std::vector<std::vector<int32_t>>& all) {
+    for (const Parameter& parameter : model.trained_parameters()) parameter.tensor.mutable_grad().reset();
+    const at::Tensor features = model.encode_text(packed(all, architecture), {.compute_dtype = at::kDouble}).narrow(0, 0, static_cast<int64_t>(ids.size()));
+    features.mul(at::randn(features.sizes(), at::detail::createCPUGenerator(5), at::kDouble)).sum().backward();
+    TensorMap made{{"features", features.detach()}};
+    for (const Parameter& parameter : model.trained_parameters()) {
+      if (parameter.tensor.grad().defined()) made[parameter.name] = parameter.tensor.grad().clone();
+    }
+    return made;
+  };
+  std::vector<std::vector<int32_t>> more = ids;
+  for (const auto& filler : filler_texts(packed(ids, architecture).rows.num_tokens(), 1024, architecture.eos_id, architecture.context_length)) more.push_back(filler);
+  const TensorMap wanted = run(ids), got = run(more);
+  REQUIRE(got.size() > 10);
+  for (const auto& [name, tensor] : wanted) {
+    CAPTURE(name);
+    REQUIRE(test::relative_difference(got.at(name), tensor) < 1e-11);
+  }
+}
+
 }  // namespace longclip
