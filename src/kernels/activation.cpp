@@ -7,7 +7,6 @@
 #include <ATen/ops/silu.h>
 #include <ATen/ops/silu_backward.h>
 #include <ATen/record_function.h>
-#include <torch/csrc/autograd/custom_function.h>
 
 #include "kernels/quick_gelu_cuda.h"
 #include "kernels/quick_gelu_loops.h"
@@ -30,13 +29,16 @@ template <class Scalar> void run_forward(const at::Tensor& x, const at::Tensor& 
   });
 }
 
-template <class Scalar> void run_backward(const at::Tensor& grad_y, const at::Tensor& x, const at::Tensor& grad_x) {
+template <class Scalar> void run_backward(const at::Tensor& grad_y, const at::Tensor& x, const QuickGeluGradient& made) {
   at::parallel_for(0, x.numel(), kGrain, [&](int64_t begin, int64_t end) {
-    quick_gelu_loops<Scalar>().backward(data_of<Scalar>(grad_y) + begin, data_of<Scalar>(x) + begin, data_of<Scalar>(grad_x) + begin, end - begin);
+    quick_gelu_loops<Scalar>().backward(data_of<Scalar>(grad_y) + begin, data_of<Scalar>(x) + begin, data_of<Scalar>(made.grad_x) + begin,
+                                        data_of<Scalar>(made.y) + begin, end - begin);
   });
 }
 
-at::Tensor forward_of(const at::Tensor& x) {
+}  // namespace
+
+at::Tensor quick_gelu(const at::Tensor& x) {
   RECORD_FUNCTION("longclip::quick_gelu", std::vector<c10::IValue>{});
 #ifdef LONGCLIP_WITH_CUDA
   if (x.is_cuda()) return quick_gelu_cuda(x);
@@ -47,30 +49,16 @@ at::Tensor forward_of(const at::Tensor& x) {
   return y;
 }
 
-at::Tensor backward_of(const at::Tensor& grad_y, const at::Tensor& x) {
+QuickGeluGradient quick_gelu_backward(const at::Tensor& grad_y, const at::Tensor& x) {
   RECORD_FUNCTION("longclip::quick_gelu_backward", std::vector<c10::IValue>{});
 #ifdef LONGCLIP_WITH_CUDA
   if (x.is_cuda()) return quick_gelu_cuda_backward(grad_y, x);
 #endif
-  if (!has_loops(x)) return at::silu_backward(grad_y, x.mul(kSlope));  // d/dx silu(ax)/a = silu'(ax)
-  const at::Tensor grad = grad_y.contiguous(), from = x.contiguous(), grad_x = at::empty_like(from);
-  x.scalar_type() == at::kFloat ? run_backward<float>(grad, from, grad_x) : run_backward<BFloat16Bits>(grad, from, grad_x);
-  return grad_x;
+  if (!has_loops(x)) return {at::silu_backward(grad_y, x.mul(kSlope)), quick_gelu(x)};  // d/dx silu(ax)/a = silu'(ax)
+  const at::Tensor grad = grad_y.contiguous(), from = x.contiguous();
+  const QuickGeluGradient made{at::empty_like(from), at::empty_like(from)};
+  x.scalar_type() == at::kFloat ? run_backward<float>(grad, from, made) : run_backward<BFloat16Bits>(grad, from, made);
+  return made;
 }
-
-struct QuickGelu : torch::autograd::Function<QuickGelu> {
-  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x) {
-    context->save_for_backward({x});
-    return forward_of(x);
-  }
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
-                                                 const torch::autograd::variable_list& grad) {
-    return {backward_of(grad[0], context->get_saved_variables()[0])};
-  }
-};
-
-}  // namespace
-
-at::Tensor quick_gelu(const at::Tensor& x) { return QuickGelu::apply(x); }
 
 }  // namespace longclip

@@ -5,6 +5,7 @@
 #include <ATen/ops/mm.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "kernels/activation.h"
 #include "kernels/column_sums_cuda.h"
 
 namespace longclip {
@@ -27,14 +28,19 @@ at::Tensor bias_gradient(const at::Tensor& grad_TO, at::ScalarType dtype) {
   return grad_TO.sum(0).to(dtype);
 }
 
+/// What both layers keep: their input, and the weight. A CPU casts that again in the backward pass: 1 % of the time, and the memory of
+/// all weights once less at the peak.
+at::Tensor keep_and_multiply(AutogradContext* context, const at::Tensor& kept_TI, const at::Tensor& x_TI, const at::Tensor& weight_OI, const at::Tensor& bias_O) {
+  const auto dtype = x_TI.scalar_type();
+  const at::Tensor weight = weight_OI.to(dtype);
+  context->save_for_backward({kept_TI, x_TI.is_cuda() ? weight : weight_OI});
+  context->saved_data["dtype"] = weight_OI.scalar_type();
+  return at::linear(x_TI, weight, bias_O.to(dtype));
+}
+
 struct Linear : torch::autograd::Function<Linear> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x_TI, const at::Tensor& weight_OI, const at::Tensor& bias_O) {
-    const auto dtype = x_TI.scalar_type();
-    const at::Tensor weight = weight_OI.to(dtype);
-    // A CPU casts again in the backward pass: 1 % of the time, and the memory of all weights once less at the peak.
-    context->save_for_backward({x_TI, x_TI.is_cuda() ? weight : weight_OI});
-    context->saved_data["dtype"] = weight_OI.scalar_type();
-    return at::linear(x_TI, weight, bias_O.to(dtype));
+    return keep_and_multiply(context, x_TI, x_TI, weight_OI, bias_O);
   }
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     const variable_list saved = context->get_saved_variables();
@@ -48,8 +54,29 @@ struct Linear : torch::autograd::Function<Linear> {
   }
 };
 
+struct QuickGeluLinear : torch::autograd::Function<QuickGeluLinear> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& hidden_TI, const at::Tensor& weight_OI, const at::Tensor& bias_O) {
+    return keep_and_multiply(context, hidden_TI, quick_gelu(hidden_TI), weight_OI, bias_O);
+  }
+  static variable_list backward(AutogradContext* context, const variable_list& grads) {
+    const variable_list saved = context->get_saved_variables();
+    const auto dtype = context->saved_data["dtype"].toScalarType();
+    const at::Tensor& grad_TO = grads[0];
+    const QuickGeluGradient active = quick_gelu_backward(grad_TO.mm(saved[1].to(grad_TO.scalar_type())), saved[0]);
+    variable_list made(3);
+    made[0] = active.grad_x;
+    if (context->needs_input_grad(1)) made[1] = weight_gradient(grad_TO, active.y, dtype);
+    if (context->needs_input_grad(2)) made[2] = bias_gradient(grad_TO, dtype);
+    return made;
+  }
+};
+
 }  // namespace
 
 at::Tensor linear(const at::Tensor& x_TI, const at::Tensor& weight_OI, const at::Tensor& bias_O) { return Linear::apply(x_TI, weight_OI, bias_O); }
+
+at::Tensor quick_gelu_linear(const at::Tensor& hidden_TI, const at::Tensor& weight_OI, const at::Tensor& bias_O) {
+  return QuickGeluLinear::apply(hidden_TI, weight_OI, bias_O);
+}
 
 }  // namespace longclip

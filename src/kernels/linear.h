@@ -10,4 +10,8 @@ namespace longclip {
 /// dtype: on a GPU the matrix product writes float32 and no narrow gradient is made.
 at::Tensor linear(const at::Tensor& x_TI, const at::Tensor& weight_OI, const at::Tensor& bias_O);
 
+/// linear(quick_gelu(hidden_TI), ...), the second half of OpenAI CLIP's MLP. Keeps hidden_TI alone for the gradient: the activation is
+/// made once more, in the pass that makes its gradient. That is a fifth of what a block would keep.
+at::Tensor quick_gelu_linear(const at::Tensor& hidden_TI, const at::Tensor& weight_OI, const at::Tensor& bias_O);
+
 }  // namespace longclip

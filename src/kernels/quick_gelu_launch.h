@@ -11,6 +11,6 @@ namespace longclip {
 
 /// For float, double, c10::Half and c10::BFloat16; `count` elements that lie behind each other.
 template <class Scalar> void launch_quick_gelu(const Scalar* x, Scalar* y, int64_t count, cudaStream_t stream);
-template <class Scalar> void launch_quick_gelu_backward(const Scalar* x, const Scalar* grad_y, Scalar* grad_x, int64_t count, cudaStream_t stream);
+template <class Scalar> void launch_quick_gelu_backward(const Scalar* x, const Scalar* grad_y, Scalar* grad_x, Scalar* y, int64_t count, cudaStream_t stream);
 
 }  // namespace longclip

@@ -51,29 +51,30 @@ template <class Scalar> LONGCLIP_INLINE void forward(const Scalar* __restrict x,
   }
 }
 
-template <class Scalar> LONGCLIP_INLINE void backward(const Scalar* __restrict grad_y, const Scalar* __restrict x, Scalar* __restrict grad_x, int64_t count) {
+template <class Scalar> LONGCLIP_INLINE void backward(const Scalar* __restrict grad_y, const Scalar* __restrict x, Scalar* __restrict grad_x, Scalar* __restrict y, int64_t count) {
   for (int64_t i = 0; i < count; ++i) {
     const float value = load(x[i]);
     const float share = sigmoid(kSlope * value);
+    y[i] = stored<Scalar>(value * share);
     grad_x[i] = stored<Scalar>(load(grad_y[i]) * (share + kSlope * value * share * (1.0F - share)));
   }
 }
 
 template <class Scalar> void forward_plain(const Scalar* x, Scalar* y, int64_t count) { forward(x, y, count); }
-template <class Scalar> void backward_plain(const Scalar* grad_y, const Scalar* x, Scalar* grad_x, int64_t count) {
-  backward(grad_y, x, grad_x, count);
+template <class Scalar> void backward_plain(const Scalar* grad_y, const Scalar* x, Scalar* grad_x, Scalar* y, int64_t count) {
+  backward(grad_y, x, grad_x, y, count);
 }
 
 #if defined(__x86_64__)
 #define LONGCLIP_AVX2 __attribute__((target("avx2,fma")))
 template <class Scalar> LONGCLIP_AVX2 void forward_avx2(const Scalar* x, Scalar* y, int64_t count) { forward(x, y, count); }
-template <class Scalar> LONGCLIP_AVX2 void backward_avx2(const Scalar* grad_y, const Scalar* x, Scalar* grad_x, int64_t count) {
-  backward(grad_y, x, grad_x, count);
+template <class Scalar> LONGCLIP_AVX2 void backward_avx2(const Scalar* grad_y, const Scalar* x, Scalar* grad_x, Scalar* y, int64_t count) {
+  backward(grad_y, x, grad_x, y, count);
 }
 #define LONGCLIP_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma,prefer-vector-width=512")))
 template <class Scalar> LONGCLIP_AVX512 void forward_avx512(const Scalar* x, Scalar* y, int64_t count) { forward(x, y, count); }
-template <class Scalar> LONGCLIP_AVX512 void backward_avx512(const Scalar* grad_y, const Scalar* x, Scalar* grad_x, int64_t count) {
-  backward(grad_y, x, grad_x, count);
+template <class Scalar> LONGCLIP_AVX512 void backward_avx512(const Scalar* grad_y, const Scalar* x, Scalar* grad_x, Scalar* y, int64_t count) {
+  backward(grad_y, x, grad_x, y, count);
 }
 template <class Scalar> QuickGeluLoops<Scalar> quickest() {
   const bool has_avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");

@@ -13,8 +13,8 @@ enum class BFloat16Bits : uint16_t {};
 template <class Scalar> struct QuickGeluLoops {
   /// y[i] = x[i] * sigmoid(1.702 x[i])
   void (*forward)(const Scalar* x, Scalar* y, int64_t count);
-  /// grad_x[i] = grad_y[i] * (s + 1.702 x[i] s (1 - s)), s = sigmoid(1.702 x[i])
-  void (*backward)(const Scalar* grad_y, const Scalar* x, Scalar* grad_x, int64_t count);
+  /// grad_x[i] = grad_y[i] * (s + 1.702 x[i] s (1 - s)), s = sigmoid(1.702 x[i]); y[i] as forward() gives it
+  void (*backward)(const Scalar* grad_y, const Scalar* x, Scalar* grad_x, Scalar* y, int64_t count);
 };
 
 /// The quickest loops for this processor; Scalar is float or BFloat16Bits.

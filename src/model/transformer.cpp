@@ -3,7 +3,6 @@
 
 #include <ATen/ops/gelu.h>
 
-#include "kernels/activation.h"
 #include "kernels/layer_norm.h"
 #include "kernels/linear.h"
 #include "kernels/packed_attention.h"
@@ -92,8 +91,9 @@ at::Tensor Transformer::rest_of_block(const Block& block, const at::Tensor& x_TW
   const at::Tensor delta_TW = linear(attended_TW, block.out_proj.weight, block.out_proj.bias);
   const AddedNorm y = add_layer_norm(x_TW, delta_TW, block.ln_2.weight, block.ln_2.bias);
   const at::Tensor hidden = linear(y.normed_TW, block.c_fc.weight, block.c_fc.bias);
-  const at::Tensor active = activation_ == Activation::kQuickGelu ? quick_gelu(hidden) : at::gelu(hidden);
-  return y.sum_TW.add(linear(active, block.c_proj.weight, block.c_proj.bias));
+  const at::Tensor out_TW = activation_ == Activation::kQuickGelu ? quick_gelu_linear(hidden, block.c_proj.weight, block.c_proj.bias)
+                                                                  : linear(at::gelu(hidden), block.c_proj.weight, block.c_proj.bias);
+  return y.sum_TW.add(out_TW);
 }
 
 }  // namespace longclip

@@ -3,6 +3,7 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/ops/randn.h>
+#include <ATen/ops/sigmoid.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "support/reference_data.h"
@@ -39,7 +40,42 @@ void compare(at::Device device, at::ScalarType dtype, int64_t rows, int64_t outp
   CHECK(worst <= tolerance);
 }
 
+void compare_quick_gelu_linear(at::Device device, at::ScalarType dtype, double tolerance) {
+  const auto weights_dtype = dtype == at::kDouble ? at::kDouble : at::kFloat;
+  const at::Tensor hidden = random({31, 40}, 1).to(dtype), weight = random({24, 40}, 2).to(dtype), bias = random({24}, 3).to(dtype), grad = random({31, 24}, 4).to(dtype);
+  struct Outcome { at::Tensor y, hidden, weight, bias; };
+  const auto run = [&](at::Device where, at::ScalarType of_rows, at::ScalarType of_weights, const auto& layer) {
+    const auto leaf = [&](const at::Tensor& values, at::ScalarType type) { return values.detach().to(where, type).clone().requires_grad_(true); };
+    const at::Tensor h = leaf(hidden, of_rows), w = leaf(weight, of_weights), b = leaf(bias, of_weights);
+    const at::Tensor y = layer(h, w, b);
+    torch::autograd::backward({y}, {grad.to(where, of_rows)});
+    return Outcome{y, h.grad(), w.grad(), b.grad()};
+  };
+  const Outcome got = run(device, dtype, weights_dtype, quick_gelu_linear);
+  const Outcome wanted = run(at::kCPU, at::kDouble, at::kDouble, [](const at::Tensor& h, const at::Tensor& w, const at::Tensor& b) {
+    return h.mul(at::sigmoid(h.mul(1.702))).matmul(w.t()).add(b);
+  });
+  CAPTURE(toString(dtype));
+  CHECK(got.weight.scalar_type() == weights_dtype);
+  const double worst = std::max({difference(got.y, wanted.y.detach()), difference(got.hidden, wanted.hidden), difference(got.weight, wanted.weight), difference(got.bias, wanted.bias)});
+  test::report_difference("quick_gelu_linear and gradients, relative to the largest entry", worst, tolerance);
+  CHECK(worst <= tolerance);
+}
+
 }  // namespace
+
+TEST_CASE("quick_gelu_linear: result and gradients are the formula's", "[kernels][unit]") {
+  compare_quick_gelu_linear(at::kCPU, at::kDouble, 1e-12);
+  compare_quick_gelu_linear(at::kCPU, at::kFloat, 2e-6);
+  compare_quick_gelu_linear(at::kCPU, at::kBFloat16, 0.01);
+}
+
+TEST_CASE("quick_gelu_linear: CUDA gives the formula's result and gradients", "[kernels][.gpu]") {
+  compare_quick_gelu_linear(at::kCUDA, at::kDouble, 1e-12);
+  compare_quick_gelu_linear(at::kCUDA, at::kFloat, 1e-5);
+  compare_quick_gelu_linear(at::kCUDA, at::kBFloat16, 0.01);
+  compare_quick_gelu_linear(at::kCUDA, at::kHalf, 0.002);
+}
 
 TEST_CASE("linear: result and gradients are the formula's, the gradients of the weights in the weights' dtype", "[kernels][unit]") {
   compare(at::kCPU, at::kDouble, 30, 24, 1e-12);
