@@ -50,7 +50,7 @@ for target in "${targets[@]}"; do
   echo "gpu_check: $target"
   "$build/bin/$target" "[gpu]" -w NoTests || failed+=("$target")
 done
-for work in "--arch ViT-B-16 --pairs 128" "--arch ViT-B-16 --pairs 32 --precision fp32" "--arch ViT-L-14 --pairs 64"; do
+for work in "--arch ViT-B-16 --pairs 128" "--arch ViT-B-16 --pairs 128 --cuda-graphs" "--arch ViT-B-16 --pairs 32 --precision fp32" "--arch ViT-L-14 --pairs 64"; do
   echo "gpu_check: step benchmark on $card: $work"
   # shellcheck disable=SC2086  # several words
   "$build/bin/longclip_step_bench" --device cuda $work || failed+=("longclip_step_bench $work")

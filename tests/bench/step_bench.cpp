@@ -38,6 +38,7 @@ struct Options {
   std::string arch = "ViT-B-16", precision = "bf16", device = "auto";
   int64_t pairs = 0;  ///< 0: 8 on a CPU, 128 on a GPU
   int64_t steps = 10, warmup_steps = 2;
+  int64_t long_tokens = 178;  ///< of a long caption, in the mean
   std::optional<double> peak_tflops;
   std::string trace;
   bool cuda_graphs = false;
@@ -53,21 +54,21 @@ double median(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
-/// The captions of one step: long ones of 118 to 238 tokens (mean 178), short ones of 16 to 40 (mean 28), evenly spread, in
+/// The captions of one step: long ones of two thirds to four thirds of `long_tokens`, but up to 248, short ones of 16 to 40 (mean 28), evenly spread, in
 /// random order. The means are those of ShareGPT4V's long captions and their first sentences.
 struct Captions {
   std::vector<std::vector<int32_t>> texts;  ///< all long ones, then all short ones
   int64_t num_tokens = 0;
 };
 
-Captions draw_captions(int64_t pairs, const Architecture& architecture, uint64_t seed) {
+Captions draw_captions(const Options& options, const Architecture& architecture, uint64_t seed) {
   Captions captions;
-  const auto count = static_cast<uint64_t>(pairs), words = static_cast<uint64_t>(architecture.eos_id);
+  const auto count = static_cast<uint64_t>(options.pairs), mean = static_cast<uint64_t>(options.long_tokens), words = static_cast<uint64_t>(architecture.eos_id);
   const KeyedPermutation order(count, seed, 0);
   for (uint64_t i = 0; i < 2 * count; ++i) {
     const uint64_t key = mix_keys(seed, i), place = 2 * order.at(i % count) + 1;  // of 2 * count
     const uint64_t length =
-        i < count ? 118 + (120 * place + count) / (2 * count) : 16 + (24 * place + count) / (2 * count);
+        i < count ? std::min<uint64_t>(kLongContext, mean - mean * 60 / 178 + (mean * 120 / 178 * place + count) / (2 * count)) : 16 + (24 * place + count) / (2 * count);
     std::vector<int32_t> ids;
     while (ids.size() + 1 < length) ids.push_back(static_cast<int32_t>(draw_below(mix_keys(key, ids.size()), words)));
     ids.push_back(static_cast<int32_t>(architecture.eos_id));
@@ -192,7 +193,7 @@ Json run(Options options) {
   for (int64_t i = -options.warmup_steps; i < options.steps; ++i) {
     if (i == 0) reset_peak_memory(device);
     const Captions captions =
-        draw_captions(options.pairs, architecture, static_cast<uint64_t>(i + options.warmup_steps));
+        draw_captions(options, architecture, static_cast<uint64_t>(i + options.warmup_steps));
     synchronize(device);
     const double start = seconds_now(), processor_start = processor_seconds_now();
     loss = runner.step(captions);
@@ -206,7 +207,7 @@ Json run(Options options) {
   const int64_t memory = peak_memory_bytes(device) + runner.captured_bytes();
   if (!options.trace.empty()) {
     TraceRecorder recorder(device.is_cuda());
-    runner.step(draw_captions(options.pairs, architecture, 0));
+    runner.step(draw_captions(options, architecture, 0));
     recorder.save(std::filesystem::absolute(options.trace));
   }
   const double peak = options.peak_tflops ? *options.peak_tflops * 1e12
@@ -250,6 +251,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--pairs", options.pairs, "triples a step (default: 8 on a CPU, 128 on a GPU)")
       ->check(CLI::Range(2, 1 << 20));
+  app.add_option("--long-tokens", options.long_tokens, "tokens of a long caption, in the mean")->check(CLI::Range(4, 248))->capture_default_str();
   app.add_option("--steps", options.steps, "timed steps")->check(CLI::Range(1, 1'000'000))->capture_default_str();
   app.add_option("--warmup-steps", options.warmup_steps, "steps before these")
       ->check(CLI::Range(0, 1'000'000))
