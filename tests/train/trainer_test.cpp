@@ -180,4 +180,10 @@ TEST_CASE("Trainer: a run without one complete step is refused before a folder i
   REQUIRE_FALSE(fs::exists(run.path("out")));
 }
 
+TEST_CASE("Trainer: run.cuda_graphs on a CPU is refused before anything is written", "[train][unit]") {
+  const SmallRun run;
+  REQUIRE_THROWS_WITH(run.train({"run.cuda_graphs=true", "precision.compute=bf16"}), ContainsSubstring("run.cuda_graphs: this run computes on a CPU"));
+  REQUIRE_FALSE(fs::exists(run.path("out")));
+}
+
 }  // namespace longclip
