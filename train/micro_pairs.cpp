@@ -67,10 +67,10 @@ int64_t most_pairs_within(int64_t limit_bytes, int64_t pairs, int64_t trial_pair
   return std::llround(std::clamp(static_cast<double>(few_pairs) + more, 1.0, static_cast<double>(pairs)));
 }
 
-int64_t choose_micro_pairs(Clip& model, const ForwardOptions& forward, int64_t pairs, int64_t ranks_here) {
+int64_t choose_micro_pairs(Clip& model, const ForwardOptions& forward, int64_t pairs, int64_t ranks_here, int64_t copies) {
   const at::Device device = model.device();
   const int64_t left = free_memory_bytes(device) / (device.is_cuda() ? 1 : ranks_here) - bytes_needed_later(model);
-  const int64_t free_bytes = std::max<int64_t>(1, left);
+  const int64_t free_bytes = std::max<int64_t>(1, left / copies);
   const int64_t rough = rough_bytes_per_pair(model.architecture(), forward.compute_dtype);
   const double rough_share = static_cast<double>(pairs) * static_cast<double>(rough) / static_cast<double>(free_bytes);
   if (!is_trained(model) || rough_share < kShareWithoutTrial) return pairs;
@@ -79,7 +79,7 @@ int64_t choose_micro_pairs(Clip& model, const ForwardOptions& forward, int64_t p
   for (const Parameter& parameter : model.trained_parameters()) parameter.tensor.mutable_grad().reset();
   if (chosen < pairs) {
     log_info("memory.micro_pairs_per_rank: auto: {} of a rank's {} pairs at once fit in the {:.1f} GB that are free", chosen, pairs,
-             static_cast<double>(free_bytes) / 1e9);
+             static_cast<double>(free_bytes * copies) / 1e9);
   }
   return chosen;
 }

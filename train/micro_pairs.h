@@ -16,7 +16,8 @@ int64_t most_pairs_within(int64_t limit_bytes, int64_t pairs, int64_t trial_pair
 
 /// Pairs that this rank passes through the towers at once. `ranks_here` share a processor's memory. Runs trials (forward and
 /// backward with captions that fill every position) only where a rough bound says that memory could be short. Every part gives the
-/// same gradient, so ranks may differ.
-int64_t choose_micro_pairs(Clip& model, const ForwardOptions& forward, int64_t pairs, int64_t ranks_here);
+/// same gradient, so ranks may differ. `copies`: how often a part's activations are there at once (2: CUDA graphs hold them, and the
+/// pass before a recording makes them once more).
+int64_t choose_micro_pairs(Clip& model, const ForwardOptions& forward, int64_t pairs, int64_t ranks_here, int64_t copies = 1);
 
 }  // namespace longclip

@@ -47,8 +47,8 @@ struct RunSection {
            "", kMayChange});
     visit("cuda_graphs", self.cuda_graphs,
           {"On a GPU, with bf16 or fp16: record the towers' work once for each number of text tokens (rounded up, about 2 % more) and replay "
-           "it, which spares the processor the launching of thousands of kernels. Faster with few pairs on a fast GPU; takes the "
-           "memory of a second set of gradients.",
+           "it, which spares the processor the launching of thousands of kernels. Faster with few pairs on a fast GPU. Holds the "
+           "memory of the activations and a second set of gradients for good, and needs the activations once more while it records.",
            "", kMayChange});
   }
   void validate(const RejectField& reject) const;

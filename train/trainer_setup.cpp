@@ -77,6 +77,11 @@ void set_arithmetic_of_gpu(const PrecisionConfig& precision) {
   context.setDeterministicFillUninitializedMemory(false);  // every element is written before it is read
 }
 
+std::unique_ptr<CapturedTowers> capture_towers(Clip& model, const ForwardOptions& forward) {
+  require<InputError>(model.device().is_cuda(), "run.cuda_graphs: this run computes on a CPU; the key is for a GPU");
+  return std::make_unique<CapturedTowers>(model, forward);
+}
+
 }  // namespace
 
 at::ScalarType compute_dtype(Precision precision) {
@@ -113,15 +118,6 @@ Clip load_initial_model(const ModelConfig& config) {
   return Clip(weights.architecture, std::move(weights.tensors));
 }
 
-namespace {
-
-std::unique_ptr<CapturedTowers> capture_towers(Clip& model, const ForwardOptions& forward) {
-  require<InputError>(model.device().is_cuda(), "run.cuda_graphs: this run computes on a CPU; the key is for a GPU");
-  return std::make_unique<CapturedTowers>(model, forward);
-}
-
-}  // namespace
-
 Trainer::Trainer(RunConfig config, const ResumeChoice& resume, Communicator& comm, at::Device device)
     : Trainer(config, find_shared_checkpoint(config, resume, comm), comm, device) {}
 
@@ -143,7 +139,7 @@ Trainer::Trainer(RunConfig config, const std::optional<Checkpoint>& checkpoint, 
   step_options_.forward.recompute_blocks = config_.memory.activation_checkpointing == Checkpointing::kBlocks;
   const int64_t pairs = dataset_->order().pairs_per_rank(comm_.world_size());
   step_options_.micro_pairs = config_.memory.micro_pairs_per_rank ? *config_.memory.micro_pairs_per_rank
-                                                                  : choose_micro_pairs(model_, step_options_.forward, pairs, comm_.local_world_size());
+                                                                  : choose_micro_pairs(model_, step_options_.forward, pairs, comm_.local_world_size(), config_.run.cuda_graphs ? 2 : 1);
   if (config_.run.cuda_graphs) captured_ = capture_towers(model_, step_options_.forward);
   step_options_.captured = captured_.get();
   step_options_.side = &side_;

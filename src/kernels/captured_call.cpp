@@ -64,14 +64,14 @@ void keep_earlier_grads(const std::vector<at::Tensor>& parameters, const std::ve
   }
 }
 
-}  // namespace
-
 /// The node of a replayed call in the autograd graph: from the output's gradient to the parameters'.
 struct ReplayBackward : torch::autograd::Node {
   std::function<variable_list(const at::Tensor&)> replay;
   variable_list apply(variable_list&& grads) override { return replay(grads[0]); }
   std::string name() const override { return "longclip::ReplayBackward"; }
 };
+
+}  // namespace
 
 CapturedMemory::CapturedMemory(std::vector<at::Tensor> parameters) : state_(std::make_shared<State>()) {
   state_->parameters = std::move(parameters);

@@ -15,11 +15,12 @@ std::vector<at::Tensor> trained(Clip& model, bool of_vision) {
   return tensors;
 }
 
-}  // namespace
-
+/// The number of tokens is rounded up to a multiple of this: at most 64 different ones for `num_texts`, and about 2 % more work.
 int64_t token_granule(int64_t num_texts, int64_t context_length) {
   return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(num_texts * context_length + 63) / 64));
 }
+
+}  // namespace
 
 CapturedTowers::CapturedTowers(Clip& model, const ForwardOptions& options)
     : model_(model), options_(options), image_memory_(trained(model, true)), text_memory_(trained(model, false)) {}
@@ -37,7 +38,8 @@ at::Tensor CapturedTowers::encode_text(std::vector<std::vector<int32_t>> ids) {
   const Architecture& architecture = model_.architecture();
   const auto num_texts = static_cast<int64_t>(ids.size());
   const int64_t eos = architecture.eos_id, context = architecture.context_length;
-  const int64_t num_tokens = pack_texts(ids, eos, context, at::kCPU).rows.num_tokens();
+  int64_t num_tokens = 0;
+  for (const auto& text : ids) num_tokens += text_length(text, eos);
   for (auto& filler : filler_texts(num_tokens, token_granule(num_texts, context), eos, context)) ids.push_back(std::move(filler));
   const PackedTexts packed = pack_texts(ids, eos, context, at::kCPU);
 

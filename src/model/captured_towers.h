@@ -35,7 +35,4 @@ class CapturedTowers {
   std::map<std::pair<int64_t, int64_t>, CapturedCall> text_calls_;  // by N and tokens
 };
 
-/// The number of tokens is rounded up to a multiple of this: at most 64 different ones for `num_texts`, and about 2 % more work.
-int64_t token_granule(int64_t num_texts, int64_t context_length);
-
 }  // namespace longclip

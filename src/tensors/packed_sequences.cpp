@@ -41,12 +41,15 @@ PackedOffsets pack_equal(int64_t count, int64_t length, at::Device device) {
   return packed;
 }
 
+int64_t text_length(const std::vector<int32_t>& ids, int64_t eos_id) {
+  return std::find(ids.begin(), ids.end(), static_cast<int32_t>(eos_id)) - ids.begin() + 1;
+}
+
 PackedTexts pack_texts(const std::vector<std::vector<int32_t>>& ids, int64_t eos_id, int64_t max_length, at::Device device) {
   std::vector<int64_t> lengths, flat, positions, eot_rows;
   for (size_t text = 0; text < ids.size(); ++text) {
-    const auto end = std::find(ids[text].begin(), ids[text].end(), static_cast<int32_t>(eos_id));
-    const int64_t length = end - ids[text].begin() + 1;
-    require<ShapeError>(end != ids[text].end() && length <= max_length,
+    const int64_t length = text_length(ids[text], eos_id);
+    require<ShapeError>(length <= static_cast<int64_t>(ids[text].size()) && length <= max_length,
                         "text {} of the batch has no end-of-text id {} within {} positions", text, eos_id, max_length);
     lengths.push_back(length);
     for (int64_t i = 0; i < length; ++i) {

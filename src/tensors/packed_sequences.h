@@ -36,6 +36,9 @@ struct PackedTexts {
   PackedOffsets rows;
 };
 
+/// Ids up to and with the first `eos_id`; one more than there are where a text has none.
+int64_t text_length(const std::vector<int32_t>& ids, int64_t eos_id);
+
 /// Packs texts up to and with their first `eos_id`; what follows it cannot change the feature (the tower is causal).
 /// Throws ShapeError if a text has no `eos_id` within `max_length` ids.
 PackedTexts pack_texts(const std::vector<std::vector<int32_t>>& ids, int64_t eos_id, int64_t max_length, at::Device device);

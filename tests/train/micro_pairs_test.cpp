@@ -45,6 +45,7 @@ TEST_CASE("choose_micro_pairs: all pairs where there is plenty of memory, fewer 
   REQUIRE(chosen < many);
   const int64_t among_four = choose_micro_pairs(model, {}, many, 4);  // ranks that share the machine
   REQUIRE(among_four < chosen / 2);
+  REQUIRE(choose_micro_pairs(model, {}, many, 1, /*copies=*/4) < chosen / 2);
   for (const Parameter& parameter : model.trained_parameters()) REQUIRE_FALSE(parameter.tensor.grad().defined());
 }
 

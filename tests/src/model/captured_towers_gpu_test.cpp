@@ -9,7 +9,6 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "base/random.h"
-#include "optim/adamw.h"
 #include "support/reference_data.h"
 
 #include "support/catch.h"
