@@ -78,6 +78,10 @@ else()
   target_link_libraries(longclip_torch INTERFACE ${TORCH_DIR}/lib/libtorch_cpu.so ${TORCH_DIR}/lib/libc10.so)
 endif()
 target_compile_definitions(longclip_torch INTERFACE USE_DISTRIBUTED USE_C10D_GLOO)
+# at::parallel_for is a header: without OpenMP in the file that calls it, it runs on one thread and says nothing. The library is
+# libgomp.so.1 for LibTorch too, so there is one set of threads.
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+target_link_libraries(longclip_torch INTERFACE OpenMP::OpenMP_CXX)
 # libtorch.so exports a copy of std::filesystem that does not work (remove_all jumps to null): libstdc++ must come first.
 target_link_options(longclip_torch INTERFACE -Wl,--push-state,--no-as-needed -lstdc++ -Wl,--pop-state)
 set(CMAKE_BUILD_RPATH ${TORCH_DIR}/lib ${LONGCLIP_SITE}/nvidia/cu13/lib ${LONGCLIP_SITE}/nvidia/cuda_runtime/lib ${LONGCLIP_SITE}/nvidia/nccl/lib)

@@ -18,6 +18,8 @@
 #include <ATen/record_function.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <atomic>
+
 #include "base/error.h"
 #include "kernels/narrow_attention_backward.h"
 #include "tensors/shape.h"
@@ -64,20 +66,26 @@ struct Attended {
   at::Tensor out_RHD, lse, rng_state, unused;
 };
 
+/// function(i) for each sequence. A thread takes the next one when it is done with its last: lengths differ.
+template <class Function> void for_each_sequence(const PackedOffsets& packed, Function&& function) {
+  const int64_t count = packed.num_sequences();
+  std::atomic<int64_t> next{0};
+  at::parallel_for(0, std::min<int64_t>(count, at::get_num_threads()), 1, [&](int64_t, int64_t) {
+    const at::AutoDispatchBelowADInplaceOrView no_autograd;  // thread-local: each worker needs its own
+    for (int64_t i = next++; i < count; i = next++) function(i);
+  });
+}
+
 Attended attend_cpu(const Heads& heads, const Plan& plan) {
   Attended result;
   result.out_RHD = at::empty(heads.q.sizes(), heads.q.options());
   const auto statistics = heads.q.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   result.lse = at::empty({heads.q.size(0), heads.q.size(1)}, heads.q.options().dtype(statistics));
-  at::parallel_for(0, plan.keys.num_sequences(), 1, [&](int64_t begin, int64_t end) {
-    const at::AutoDispatchBelowADInplaceOrView no_autograd;  // thread-local: each worker needs its own
-    for (int64_t i = begin; i < end; ++i) {
-      const auto [out, lse] = at::_scaled_dot_product_flash_attention_for_cpu(
-          of_sequence(heads.q, plan.queries, i), of_sequence(heads.k, plan.keys, i), of_sequence(heads.v, plan.keys, i), 0.0,
-          plan.causal);
-      of_sequence(result.out_RHD, plan.queries, i).copy_(out);
-      of_sequence(result.lse.unsqueeze(2), plan.queries, i).squeeze(3).copy_(lse);
-    }
+  for_each_sequence(plan.keys, [&](int64_t i) {
+    const auto [out, lse] = at::_scaled_dot_product_flash_attention_for_cpu(
+        of_sequence(heads.q, plan.queries, i), of_sequence(heads.k, plan.keys, i), of_sequence(heads.v, plan.keys, i), 0.0, plan.causal);
+    of_sequence(result.out_RHD, plan.queries, i).copy_(out);
+    of_sequence(result.lse.unsqueeze(2), plan.queries, i).squeeze(3).copy_(lse);
   });
   return result;
 }
@@ -90,28 +98,22 @@ bool is_for_narrow_backward(const Heads& heads, const Plan& plan) {
 
 void narrow_cpu_backward(const at::Tensor& grad_RHD, const Heads& heads, const Attended& saved, const Plan& plan, const Heads& grads) {
   const at::Tensor grad = grad_RHD.contiguous();
-  at::parallel_for(0, plan.keys.num_sequences(), 1, [&](int64_t begin, int64_t end) {
-    const at::AutoDispatchBelowADInplaceOrView no_autograd;
-    for (int64_t i = begin; i < end; ++i) {
-      const auto of = [&](const at::Tensor& rows) { return rows.narrow(0, plan.keys.offsets[static_cast<size_t>(i)], plan.keys.length(i)); };
-      narrow_attention_backward({of(heads.q), of(heads.k), of(heads.v), of(saved.out_RHD), of(grad), of(saved.lse), plan.causal}, of(grads.q), of(grads.k), of(grads.v));
-    }
+  for_each_sequence(plan.keys, [&](int64_t i) {
+    const auto of = [&](const at::Tensor& rows) { return rows.narrow(0, plan.keys.offsets[static_cast<size_t>(i)], plan.keys.length(i)); };
+    narrow_attention_backward({of(heads.q), of(heads.k), of(heads.v), of(saved.out_RHD), of(grad), of(saved.lse), plan.causal}, of(grads.q), of(grads.k), of(grads.v));
   });
 }
 
 void attend_cpu_backward(const at::Tensor& grad_RHD, const Heads& heads, const Attended& saved, const Plan& plan, const Heads& grads) {
   if (is_for_narrow_backward(heads, plan)) return narrow_cpu_backward(grad_RHD, heads, saved, plan, grads);
-  at::parallel_for(0, plan.keys.num_sequences(), 1, [&](int64_t begin, int64_t end) {
-    const at::AutoDispatchBelowADInplaceOrView no_autograd;
-    for (int64_t i = begin; i < end; ++i) {
-      const auto [grad_q, grad_k, grad_v] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
-          of_sequence(grad_RHD, plan.queries, i), of_sequence(heads.q, plan.queries, i), of_sequence(heads.k, plan.keys, i),
-          of_sequence(heads.v, plan.keys, i), of_sequence(saved.out_RHD, plan.queries, i),
-          of_sequence(saved.lse.unsqueeze(2), plan.queries, i).squeeze(3).contiguous(), 0.0, plan.causal);
-      of_sequence(grads.q, plan.queries, i).copy_(grad_q);
-      of_sequence(grads.k, plan.keys, i).copy_(grad_k);
-      of_sequence(grads.v, plan.keys, i).copy_(grad_v);
-    }
+  for_each_sequence(plan.keys, [&](int64_t i) {
+    const auto [grad_q, grad_k, grad_v] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
+        of_sequence(grad_RHD, plan.queries, i), of_sequence(heads.q, plan.queries, i), of_sequence(heads.k, plan.keys, i),
+        of_sequence(heads.v, plan.keys, i), of_sequence(saved.out_RHD, plan.queries, i),
+        of_sequence(saved.lse.unsqueeze(2), plan.queries, i).squeeze(3).contiguous(), 0.0, plan.causal);
+    of_sequence(grads.q, plan.queries, i).copy_(grad_q);
+    of_sequence(grads.k, plan.keys, i).copy_(grad_k);
+    of_sequence(grads.v, plan.keys, i).copy_(grad_v);
   });
 }
 
