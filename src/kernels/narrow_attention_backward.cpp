@@ -43,13 +43,14 @@ template <class Function> at::Tensor widened(const at::Tensor& rows_LHD, int64_t
   const int64_t length = rows_LHD.size(0), heads = rows_LHD.size(1), depth = rows_LHD.size(2), width = depth + kMore;
   at::Tensor wide = at::empty({heads, padded, width}, rows_LHD.options());
   auto* to = wide.mutable_data_ptr<Half16>();
-  for (int64_t head = 0; head < heads; ++head) {
-    for (int64_t row = 0; row < padded; ++row, to += width) {
+  for (int64_t row = 0; row < padded; ++row) {  // row after row, as they lie in memory
+    for (int64_t head = 0; head < heads; ++head) {
+      auto* const place = to + (head * padded + row) * width;
       const bool is_real = row < length;
-      if (is_real) std::memcpy(to, head_of(rows_LHD, row, head), static_cast<size_t>(depth) * sizeof(Half16));
-      else std::memset(static_cast<void*>(to), 0, static_cast<size_t>(depth) * sizeof(Half16));
+      if (is_real) std::memcpy(place, head_of(rows_LHD, row, head), static_cast<size_t>(depth) * sizeof(Half16));
+      else std::memset(static_cast<void*>(place), 0, static_cast<size_t>(depth) * sizeof(Half16));
       const More last = is_real ? more(row, head) : padding;
-      std::memcpy(to + depth, last.data(), sizeof last);
+      std::memcpy(place + depth, last.data(), sizeof last);
     }
   }
   return wide;
@@ -69,6 +70,7 @@ void write_back(const at::Tensor& wide, const at::Tensor& rows_LHD) {
 
 float product_of_rows(const Half16* a, const Half16* b, int64_t depth) {
   float sum = 0;
+#pragma omp simd reduction(+ : sum)
   for (int64_t i = 0; i < depth; ++i) sum += static_cast<float>(a[i]) * static_cast<float>(b[i]);
   return sum;
 }
