@@ -21,7 +21,7 @@
 #include <atomic>
 
 #include "base/error.h"
-#include "kernels/narrow_attention_backward.h"
+#include "kernels/narrow_attention.h"
 #include "tensors/shape.h"
 #include "tensors/transfer.h"
 
@@ -76,44 +76,53 @@ template <class Function> void for_each_sequence(const PackedOffsets& packed, Fu
   });
 }
 
+/// Self-attention in bfloat16, where the processor multiplies that fast.
+bool is_narrow(const Heads& heads, const Plan& plan) {
+  static const bool is_fast = has_fast_bfloat16_products();
+  return is_fast && heads.q.scalar_type() == at::kBFloat16 && heads.q.size(0) == heads.k.size(0) && plan.queries.max_length > 1;
+}
+
+/// Views of one sequence's rows.
+SequenceAttention narrow_sequence(const Heads& heads, const Attended& attended, const Plan& plan, int64_t sequence) {
+  const auto of = [&](const at::Tensor& rows) { return rows.narrow(0, plan.keys.offsets[static_cast<size_t>(sequence)], plan.keys.length(sequence)); };
+  return {of(heads.q), of(heads.k), of(heads.v), of(attended.out_RHD), of(attended.lse), plan.causal};
+}
+
+void flash_cpu(const Heads& heads, const Plan& plan, const Attended& result, int64_t i) {
+  const auto [out, lse] = at::_scaled_dot_product_flash_attention_for_cpu(
+      of_sequence(heads.q, plan.queries, i), of_sequence(heads.k, plan.keys, i), of_sequence(heads.v, plan.keys, i), 0.0, plan.causal);
+  of_sequence(result.out_RHD, plan.queries, i).copy_(out);
+  of_sequence(result.lse.unsqueeze(2), plan.queries, i).squeeze(3).copy_(lse);
+}
+
 Attended attend_cpu(const Heads& heads, const Plan& plan) {
   Attended result;
   result.out_RHD = at::empty(heads.q.sizes(), heads.q.options());
   const auto statistics = heads.q.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   result.lse = at::empty({heads.q.size(0), heads.q.size(1)}, heads.q.options().dtype(statistics));
   for_each_sequence(plan.keys, [&](int64_t i) {
-    const auto [out, lse] = at::_scaled_dot_product_flash_attention_for_cpu(
-        of_sequence(heads.q, plan.queries, i), of_sequence(heads.k, plan.keys, i), of_sequence(heads.v, plan.keys, i), 0.0, plan.causal);
-    of_sequence(result.out_RHD, plan.queries, i).copy_(out);
-    of_sequence(result.lse.unsqueeze(2), plan.queries, i).squeeze(3).copy_(lse);
+    is_narrow(heads, plan) ? narrow_attention(narrow_sequence(heads, result, plan, i)) : flash_cpu(heads, plan, result, i);
   });
   return result;
 }
 
-/// Self-attention in bfloat16, where the processor multiplies that fast.
-bool is_for_narrow_backward(const Heads& heads, const Plan& plan) {
-  static const bool is_fast = has_fast_bfloat16_products();
-  return is_fast && heads.q.scalar_type() == at::kBFloat16 && heads.q.size(0) == heads.k.size(0) && plan.queries.max_length > 1;
-}
-
-void narrow_cpu_backward(const at::Tensor& grad_RHD, const Heads& heads, const Attended& saved, const Plan& plan, const Heads& grads) {
-  const at::Tensor grad = grad_RHD.contiguous();
-  for_each_sequence(plan.keys, [&](int64_t i) {
-    const auto of = [&](const at::Tensor& rows) { return rows.narrow(0, plan.keys.offsets[static_cast<size_t>(i)], plan.keys.length(i)); };
-    narrow_attention_backward({of(heads.q), of(heads.k), of(heads.v), of(saved.out_RHD), of(grad), of(saved.lse), plan.causal}, of(grads.q), of(grads.k), of(grads.v));
-  });
+void flash_cpu_backward(const at::Tensor& grad_RHD, const Heads& heads, const Attended& saved, const Plan& plan, const Heads& grads, int64_t i) {
+  const auto [grad_q, grad_k, grad_v] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
+      of_sequence(grad_RHD, plan.queries, i), of_sequence(heads.q, plan.queries, i), of_sequence(heads.k, plan.keys, i),
+      of_sequence(heads.v, plan.keys, i), of_sequence(saved.out_RHD, plan.queries, i),
+      of_sequence(saved.lse.unsqueeze(2), plan.queries, i).squeeze(3).contiguous(), 0.0, plan.causal);
+  of_sequence(grads.q, plan.queries, i).copy_(grad_q);
+  of_sequence(grads.k, plan.keys, i).copy_(grad_k);
+  of_sequence(grads.v, plan.keys, i).copy_(grad_v);
 }
 
 void attend_cpu_backward(const at::Tensor& grad_RHD, const Heads& heads, const Attended& saved, const Plan& plan, const Heads& grads) {
-  if (is_for_narrow_backward(heads, plan)) return narrow_cpu_backward(grad_RHD, heads, saved, plan, grads);
+  const bool narrow = is_narrow(heads, plan);
+  const at::Tensor grad = narrow ? grad_RHD.contiguous() : grad_RHD;
   for_each_sequence(plan.keys, [&](int64_t i) {
-    const auto [grad_q, grad_k, grad_v] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
-        of_sequence(grad_RHD, plan.queries, i), of_sequence(heads.q, plan.queries, i), of_sequence(heads.k, plan.keys, i),
-        of_sequence(heads.v, plan.keys, i), of_sequence(saved.out_RHD, plan.queries, i),
-        of_sequence(saved.lse.unsqueeze(2), plan.queries, i).squeeze(3).contiguous(), 0.0, plan.causal);
-    of_sequence(grads.q, plan.queries, i).copy_(grad_q);
-    of_sequence(grads.k, plan.keys, i).copy_(grad_k);
-    of_sequence(grads.v, plan.keys, i).copy_(grad_v);
+    if (!narrow) return flash_cpu_backward(grad, heads, saved, plan, grads, i);
+    const auto of = [&](const at::Tensor& rows) { return rows.narrow(0, plan.keys.offsets[static_cast<size_t>(i)], plan.keys.length(i)); };
+    narrow_attention_backward(narrow_sequence(heads, saved, plan, i), of(grad), of(grads.q), of(grads.k), of(grads.v));
   });
 }
 

@@ -1,13 +1,10 @@
 #pragma once
-// kernels/quick_gelu_loops.h -- QuickGELU and its gradient over plain arrays, one pass each; with AVX2 where the processor
-// has it. Torch-free.
+// kernels/quick_gelu_loops.h -- QuickGELU and its gradient over plain arrays, one pass each; with AVX-512 or AVX2 where the
+// processor has it. Torch-free.
 
-#include <cstdint>
+#include "kernels/vector_loops.h"
 
 namespace longclip {
-
-/// The upper half of a float, as torch stores it. NaN stays NaN, other values round to nearest even.
-enum class BFloat16Bits : uint16_t {};
 
 /// Arithmetic is float32 for both types; the sigmoid's relative error is below 3e-7. Arrays must not overlap.
 template <class Scalar> struct QuickGeluLoops {
