@@ -13,6 +13,7 @@
 #include "data/data_fingerprint.h"
 #include "model/clip_file.h"
 #include "tensors/device_memory.h"
+#include "tensors/tensor_pool.h"
 #include "train/evaluation_sets.h"
 #include "train/micro_pairs.h"
 #include "train/shared_checkpoint.h"
@@ -129,7 +130,7 @@ Trainer::Trainer(RunConfig config, const std::optional<Checkpoint>& checkpoint, 
       side_(device),
       profiler_(config_.log.profile_steps, config_.run.dir, comm_.rank(), device.is_cuda()) {
   if (device_.is_cuda()) set_arithmetic_of_gpu(config_.precision);
-  else keep_freed_memory();
+  else use_tensor_pool();
   dataset_ = std::make_unique<PairDataset>(config_.data, dataset_options(config_, model_.architecture()));
   dataset_->order().pairs_per_rank(comm_.world_size());  // refuses ranks that do not divide a step before any file is written
   open_evaluation_sets(config_.eval);  // a mistake in them is said now, not hours later

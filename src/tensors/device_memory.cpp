@@ -5,10 +5,11 @@
 #include <malloc.h>
 
 #include <algorithm>
-#include <climits>
 #include <fstream>
 #include <optional>
 #include <string>
+
+#include "tensors/tensor_pool.h"
 
 namespace longclip {
 namespace {
@@ -46,8 +47,9 @@ int64_t peak_memory_bytes(c10::Device device) {
 void reset_peak_memory(c10::Device device) {
   if (device.is_cuda()) c10::getDeviceAllocator(device.type())->resetPeakStats(device.index());
   else {
+    release_unused_pool();  // what was freed before is not in use
 #ifdef __GLIBC__
-    malloc_trim(0);  // what was freed before is not in use
+    malloc_trim(0);
 #endif
     std::ofstream("/proc/self/clear_refs") << 5;  // VmHWM becomes VmRSS: proc(5)
   }
@@ -66,14 +68,7 @@ int64_t free_memory_bytes(c10::Device device) {
     return static_cast<int64_t>(allocator->getMemoryInfo(device.index()).first) + kept;
   }
   const int64_t machine = number_after("/proc/meminfo", "MemAvailable:").value_or(0) * 1024;
-  return std::min(machine, left_in_control_group().value_or(machine));
-}
-
-void keep_freed_memory() {
-#ifdef __GLIBC__
-  mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the most that it takes
-  mallopt(M_TRIM_THRESHOLD, INT_MAX);
-#endif
+  return std::min(machine, left_in_control_group().value_or(machine)) + unused_pool_bytes();
 }
 
 }  // namespace longclip

@@ -17,8 +17,4 @@ int64_t current_memory_bytes(c10::Device device);
 /// Bytes that this process could still take: of the GPU; of the machine, or of the control group (container, job) it is in.
 int64_t free_memory_bytes(c10::Device device);
 
-/// From now on the process keeps large blocks that are freed: a step on a CPU frees and takes gigabytes, and each page that comes
-/// anew from the system is cleared first. Of the GNU C library; elsewhere nothing happens.
-void keep_freed_memory();
-
 }  // namespace longclip

@@ -13,6 +13,7 @@
 #include "loss/coarse_features.h"
 #include "machine.h"
 #include "tensors/device_memory.h"
+#include "tensors/tensor_pool.h"
 
 namespace longclip {
 namespace {
@@ -58,7 +59,7 @@ void quick_gelu_of_pictures(benchmark::State& state) {
 
 void coarse_features_of(benchmark::State& state) {  // rows, width, on a GPU
   if (state.range(2) == 1 && !torch::cuda::is_available()) return state.SkipWithError("there is no GPU here");
-  if (state.range(2) == 0) keep_freed_memory();  // as Trainer does
+  if (state.range(2) == 0) use_tensor_pool();  // as Trainer does
   const at::Tensor raw = random_leaf({state.range(0), state.range(1)}, at::kFloat).detach().to(state.range(2) == 1 ? at::kCUDA : at::kCPU);
   const at::Tensor unit = raw.div(at::linalg_vector_norm(raw, 2, {1}, true)).requires_grad_(true);
   forward_and_backward(state, unit, [](const at::Tensor& x) { return coarse_features(x, Components{}).coarse_nE; });

@@ -25,6 +25,7 @@
 #include "model/captured_towers.h"
 #include "optim/adamw.h"
 #include "tensors/device_memory.h"
+#include "tensors/tensor_pool.h"
 #include "tensors/trace_recorder.h"
 #include "useful_flops.h"
 
@@ -186,7 +187,7 @@ Json run(Options options) {
   architecture.context_length = kLongContext;
   architecture.stretch = Stretch{.keep = 20, .ratio = 4, .source_length = 77};
 
-  if (!device.is_cuda()) keep_freed_memory();  // as Trainer does
+  if (!device.is_cuda()) use_tensor_pool();  // as Trainer does
   StepRunner runner(architecture, options, device);
   std::vector<double> seconds, processor_seconds;
   double flops = 0, loss = 0, tokens = 0;
