@@ -22,6 +22,7 @@
 #include <cmath>
 
 #include "loss/principal_components.h"
+#include "tensors/if_else.h"
 #include "tensors/shape.h"
 
 namespace longclip {
@@ -72,19 +73,19 @@ at::Tensor gradient_by_columns(const at::Tensor& grad_nE, const PrincipalCompone
 struct Projection : torch::autograd::Function<Projection> {
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& features_nE, const PrincipalComponents& c, const at::Tensor& is_kept_m,
                             const at::Tensor& is_projected) {
-    context->save_for_backward({c.is_finite, c.centred_nE, c.mean_1E, c.eigenvalues_m, c.vectors_mk, c.scores_ko, c.basis_mm, is_kept_m, is_projected});
+    context->save_for_backward({c.is_finite, c.centred_nE, c.mean_1E, c.eigenvalues_m, c.vectors_mk, c.scores_ko, c.basis_mm, c.gram_mm, is_kept_m, is_projected});
     const at::Tensor kept_mk = c.vectors_mk.mul(is_kept_m.narrow(0, 0, c.vectors_mk.size(1)));
     const at::Tensor projected_nE = c.is_of_columns() ? c.scores_ko.t().matmul(kept_mk.t()) : kept_mk.matmul(c.scores_ko);
-    return at::where(is_projected, projected_nE.add_(c.mean_1E).to(features_nE.scalar_type()), features_nE);
+    return if_else(is_projected, projected_nE.add_(c.mean_1E).to(features_nE.scalar_type()), features_nE);
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, const torch::autograd::variable_list& grads) {
     const torch::autograd::variable_list saved = context->get_saved_variables();
-    const PrincipalComponents c{saved[0], saved[1], saved[2], saved[3], saved[4], saved[5], saved[6]};
+    const PrincipalComponents c{saved[0], saved[1], saved[2], saved[3], saved[4], saved[5], saved[6], saved[7]};
     const at::Tensor grad_nE = grads[0].to(at::kDouble);
-    const at::Tensor d_nE = c.is_of_columns() ? gradient_by_columns(grad_nE, c, saved[7]) : gradient_by_rows(grad_nE, c, saved[7]);
+    const at::Tensor d_nE = c.is_of_columns() ? gradient_by_columns(grad_nE, c, saved[8]) : gradient_by_rows(grad_nE, c, saved[8]);
     const at::Tensor grad = d_nE.add(grad_nE.mean(0, /*keepdim=*/true).sub(d_nE.mean(0, /*keepdim=*/true)));
-    return {at::where(saved[8], grad.to(grads[0].scalar_type()), grads[0]), at::Tensor(), at::Tensor(), at::Tensor()};
+    return {if_else(saved[9], grad.to(grads[0].scalar_type()), grads[0]), at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
 

@@ -6,8 +6,11 @@
 #include <ATen/ops/linalg_eigh.h>
 #include <ATen/ops/linalg_solve_triangular.h>
 #include <ATen/ops/where.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
+
+#include "tensors/if_else.h"
 
 namespace longclip {
 namespace {
@@ -33,6 +36,7 @@ Descending decompose(const at::Tensor& symmetric) {
 at::Tensor factor_mo(const PrincipalComponents& c) { return c.is_of_columns() ? c.centred_nE.t() : c.centred_nE; }
 
 at::Tensor times_gram(const at::Tensor& rows_km, const PrincipalComponents& c) {
+  if (c.gram_mm.defined()) return rows_km.matmul(c.gram_mm);
   const at::Tensor x_mo = factor_mo(c);
   return rows_km.matmul(x_mo).matmul(x_mo.t());
 }
@@ -67,14 +71,14 @@ bool improve(PrincipalComponents& c, int64_t k) {
   at::Tensor residual_km = times_gram(kept_km, c).sub(kept_km.mul(values_k.unsqueeze(1)));
   for (int step = 0; step < kMostNewtonSteps; ++step) {
     kept_km = orthonormal(kept_km.add(sum_over_dropped(c, residual_km, inverse_gap_km)));
-    const at::Tensor scores_ko = kept_km.matmul(factor_mo(c)), image_km = scores_ko.matmul(factor_mo(c).t());
+    const at::Tensor image_km = times_gram(kept_km, c);
     const Descending ritz = decompose(image_km.matmul(kept_km.t()));
     kept_km = ritz.vectors.t().matmul(kept_km);
     residual_km = ritz.vectors.t().matmul(image_km).sub(kept_km.mul(ritz.values.unsqueeze(1)));
     values_k.copy_(ritz.values);
     if (residual_km.norm().item<double>() > kLargestError * gap) continue;
     c.vectors_mk = kept_km.t();
-    c.scores_ko = ritz.vectors.t().matmul(scores_ko);
+    c.scores_ko = kept_km.matmul(factor_mo(c));
     return true;
   }
   return false;
@@ -87,15 +91,19 @@ PrincipalComponents principal_components(const at::Tensor& features_nE, std::opt
   const at::Tensor wide_nE = features_nE.to(at::kDouble);
   c.mean_1E = wide_nE.mean(0, /*keepdim=*/true);
   c.is_finite = c.mean_1E.isfinite().all();
-  c.centred_nE = at::where(c.is_finite, wide_nE.sub(c.mean_1E), 0.0);  // LAPACK would throw
-  const int64_t m = std::min(features_nE.size(0), features_nE.size(1));
-  const auto decompose_as = [&](at::ScalarType dtype) {
+  c.centred_nE = if_else(c.is_finite, wide_nE.sub(c.mean_1E), at::zeros({}, wide_nE.options()));  // LAPACK would throw
+  const int64_t m = std::min(features_nE.size(0), features_nE.size(1)), o = std::max(features_nE.size(0), features_nE.size(1));
+  const auto gram_as = [&](at::ScalarType dtype) {
     const at::Tensor x_mo = factor_mo(c).to(dtype);
-    Descending all = decompose(x_mo.matmul(x_mo.t()));
+    return x_mo.matmul(x_mo.t());
+  };
+  const auto decompose_as = [&](at::ScalarType dtype) {
+    Descending all = decompose(c.gram_mm.defined() ? c.gram_mm.to(dtype) : gram_as(dtype));
     c.eigenvalues_m = all.values.to(at::kDouble).clamp_min(0.0);
     c.basis_mm = std::move(all.vectors);
   };
   if (features_nE.is_cpu() && features_nE.scalar_type() == at::kFloat && k && *k < m && m >= kFewestInFloat) {
+    if (o >= 2 * m) c.gram_mm = gram_as(at::kDouble);
     decompose_as(at::kFloat);
     if (improve(c, *k)) return c;
   }
@@ -112,16 +120,16 @@ at::Tensor solve_outside_kept(const PrincipalComponents& c, const at::Tensor& ro
   const at::Tensor lambda_k1 = c.eigenvalues_m.narrow(0, 0, k).unsqueeze(1), outside_km = outside(rows_km, c.vectors_mk);
   const double gap = gap_behind(c, k), rounding = kRounding * rows_km.norm().item<double>();
   double before = outside_km.norm().item<double>();
-  at::Tensor x_km = outside(sum_over_dropped(c, outside_km, inverse_gap_km), c.vectors_mk);
+  at::Tensor x_km = sum_over_dropped(c, outside_km, inverse_gap_km);  // what float32 adds inside the kept span does not show in the rest
   for (int step = 0; step < kMostCorrections; ++step) {
     const at::Tensor rest_km = outside(outside_km.sub(x_km.mul(lambda_k1)).add_(times_gram(x_km, c)), c.vectors_mk);
     const double rest = rest_km.norm().item<double>(), enough = std::max(kLargestError * gap * x_km.norm().item<double>(), rounding);
     if (rest <= enough) break;
-    x_km = x_km.add(outside(sum_over_dropped(c, rest_km, inverse_gap_km), c.vectors_mk));
+    x_km = x_km.add(sum_over_dropped(c, rest_km, inverse_gap_km));
     if (10 * rest * rest <= enough * before) break;  // it shrinks by the same factor each time, and less will be left than is allowed
     before = rest;
   }
-  return x_km;
+  return outside(x_km, c.vectors_mk);
 }
 
 }  // namespace longclip

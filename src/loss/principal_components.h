@@ -16,6 +16,7 @@ struct PrincipalComponents {
   at::Tensor eigenvalues_m, vectors_mk;
   at::Tensor scores_ko;  ///< vectors_mk^T Xc, [k, E], of the Gram matrix; vectors_mk^T Xc^T, [k, n], of the covariance
   at::Tensor basis_mm;   ///< all eigenvectors; float32 where only the first k are known better, else float64
+  at::Tensor gram_mm;    ///< C, where it was made in float64 and a product with it is cheaper than two with Xc; else undefined
 
   bool is_of_columns() const { return centred_nE.size(0) > centred_nE.size(1); }
 };
