@@ -1,12 +1,15 @@
 // kernels/linear.cpp -- see kernels/linear.h
 #include "kernels/linear.h"
 
+#include <ATen/core/List.h>
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/mm.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "kernels/activation.h"
 #include "kernels/column_sums_cuda.h"
+#include "kernels/narrow_attention.h"
 
 namespace longclip {
 namespace {
@@ -28,6 +31,16 @@ at::Tensor bias_gradient(const at::Tensor& grad_TO, at::ScalarType dtype) {
   return grad_TO.sum(0).to(dtype);
 }
 
+/// On a CPU with bfloat16, oneDNN's layer as torch's compiler calls it: at::linear copies the bias into each row and lets the product add to
+/// that, the same bits 4 % later. An operator without a header of its own; where LibTorch lacks oneDNN it is not there.
+at::Tensor narrow_linear(const at::Tensor& x_TI, const at::Tensor& weight_OI, const at::Tensor& bias_O) {
+  using Activations = c10::List<std::optional<at::Scalar>>;
+  using Signature = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&, std::string_view, Activations, std::optional<std::string_view>);
+  static const auto found = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
+  if (!found || !x_TI.is_cpu() || x_TI.scalar_type() != at::kBFloat16 || !has_fast_bfloat16_products()) return at::linear(x_TI, weight_OI, bias_O);
+  return found->typed<Signature>().call(x_TI, weight_OI, bias_O, /*attr=*/"none", Activations(), /*algorithm=*/"");
+}
+
 /// What both layers keep: their input, and the weight. A CPU casts that again in the backward pass: 1 % of the time, and the memory of
 /// all weights once less at the peak.
 at::Tensor keep_and_multiply(AutogradContext* context, const at::Tensor& kept_TI, const at::Tensor& x_TI, const at::Tensor& weight_OI, const at::Tensor& bias_O) {
@@ -35,7 +48,7 @@ at::Tensor keep_and_multiply(AutogradContext* context, const at::Tensor& kept_TI
   const at::Tensor weight = weight_OI.to(dtype);
   context->save_for_backward({kept_TI, x_TI.is_cuda() ? weight : weight_OI});
   context->saved_data["dtype"] = weight_OI.scalar_type();
-  return at::linear(x_TI, weight, bias_O.to(dtype));
+  return narrow_linear(x_TI, weight, bias_O.to(dtype));
 }
 
 struct Linear : torch::autograd::Function<Linear> {
