@@ -3,13 +3,16 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
+#include <ATen/Parallel.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/full_like.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/softmax.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <array>
 #include <cmath>
+#include <thread>
 
 #include "base/random.h"
 #include "support/reference_data.h"
@@ -115,6 +118,27 @@ TEST_CASE("packed_self_attention: output and gradient equal plain attention of e
 TEST_CASE("packed_query_attention: output and gradients equal plain attention of one query a sequence", "[kernels][unit]") {
   compare_query(at::kCPU, at::kDouble, 1e-12);
   compare_query(at::kCPU, at::kFloat, 2e-5);
+}
+
+TEST_CASE("packed attention: sequences are shared out among the threads, and their number changes no bit", "[kernels][unit]") {
+  const int before = at::get_num_threads();
+  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16);
+  const PackedOffsets rows = pack_lengths(random_lengths(9, 120, 7), at::kCPU);
+  const at::Tensor qkv = random({rows.num_tokens(), 3 * 64}, 1, dtype), weights = random({rows.num_tokens(), 64}, 2, dtype);
+  const auto with_threads = [&](int threads) {
+    at::set_num_threads(threads);
+    return run(qkv, weights, [&](const at::Tensor& x) { return packed_self_attention(x, 4, rows, true); });
+  };
+  const Result alone = with_threads(1), shared = with_threads(2);
+  REQUIRE(alone.out.equal(shared.out));
+  REQUIRE(alone.grad.equal(shared.grad));
+
+  std::array<std::thread::id, 2> ids;  // at::parallel_for runs on one thread, and says nothing, in a file compiled without OpenMP
+  at::parallel_for(0, 2, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) ids[static_cast<size_t>(i)] = std::this_thread::get_id();
+  });
+  at::set_num_threads(before);
+  REQUIRE(ids[0] != ids[1]);
 }
 
 TEST_CASE("packed attention: a row count that does not fit the offsets is a shape error", "[kernels][unit]") {
