@@ -60,9 +60,9 @@ struct Linear : torch::autograd::Function<Linear> {
     const auto dtype = context->saved_data["dtype"].toScalarType();
     const at::Tensor& grad_TO = grads[0];
     variable_list made(3);
+    if (context->needs_input_grad(2)) made[2] = bias_gradient(grad_TO, dtype);  // first: the rows are still in a CPU's cache
     if (context->needs_input_grad(0)) made[0] = grad_TO.mm(saved[1].to(grad_TO.scalar_type()));
     if (context->needs_input_grad(1)) made[1] = weight_gradient(grad_TO, saved[0], dtype);
-    if (context->needs_input_grad(2)) made[2] = bias_gradient(grad_TO, dtype);
     return made;
   }
 };
@@ -75,11 +75,11 @@ struct QuickGeluLinear : torch::autograd::Function<QuickGeluLinear> {
     const variable_list saved = context->get_saved_variables();
     const auto dtype = context->saved_data["dtype"].toScalarType();
     const at::Tensor& grad_TO = grads[0];
-    const QuickGeluGradient active = quick_gelu_backward(grad_TO.mm(saved[1].to(grad_TO.scalar_type())), saved[0]);
     variable_list made(3);
+    if (context->needs_input_grad(2)) made[2] = bias_gradient(grad_TO, dtype);
+    const QuickGeluGradient active = quick_gelu_backward(grad_TO.mm(saved[1].to(grad_TO.scalar_type())), saved[0]);
     made[0] = active.grad_x;
     if (context->needs_input_grad(1)) made[1] = weight_gradient(grad_TO, active.y, dtype);
-    if (context->needs_input_grad(2)) made[2] = bias_gradient(grad_TO, dtype);
     return made;
   }
 };

@@ -4,6 +4,7 @@
 // more columns, each split into three bfloat16 numbers whose sum is exact enough.
 #include "kernels/narrow_attention.h"
 
+#include <ATen/Context.h>
 #include <ATen/ops/baddbmm.h>
 #include <ATen/ops/bmm.h>
 #include <ATen/ops/empty.h>
@@ -132,7 +133,7 @@ float product_of_rows(const Half16* a, const Half16* b, int64_t depth) {
 
 bool has_fast_bfloat16_products() {
 #if defined(__x86_64__) && defined(__GNUC__)
-  return __builtin_cpu_supports("avx512bf16") != 0;
+  return __builtin_cpu_supports("avx512bf16") != 0 && at::hasMKLDNN();
 #else
   return false;
 #endif

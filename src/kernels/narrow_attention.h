@@ -14,15 +14,15 @@ struct SequenceAttention {
   bool causal = false;
 };
 
-/// Whether this processor multiplies bfloat16 matrices fast enough for these functions to pay.
+/// Whether this processor, and LibTorch with oneDNN, multiply bfloat16 matrices fast enough for these functions to pay.
 bool has_fast_bfloat16_products();
 
 /// Fills out and lse_LH. Scores are float32, weights are rounded to bfloat16, as in torch's flash kernel, which takes half as
-/// long again at CLIP's lengths (docs/performance.md). Not collective; one thread.
+/// long again at CLIP's lengths (docs/performance.md). Not collective; for one thread of many.
 void narrow_attention(const SequenceAttention& sequence);
 
 /// Writes the gradients of queries, keys and values, [L, H, D] views like them. About twice as fast as torch's flash kernel, which
-/// holds its blocks in float32; the errors are those of bfloat16 (docs/performance.md). Not collective; one thread.
+/// holds its blocks in float32; the errors are those of bfloat16 (docs/performance.md). Not collective; for one thread of many.
 void narrow_attention_backward(const SequenceAttention& sequence, const at::Tensor& grad_out, const at::Tensor& grad_q, const at::Tensor& grad_k, const at::Tensor& grad_v);
 
 }  // namespace longclip

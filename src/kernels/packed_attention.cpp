@@ -1,5 +1,5 @@
-// kernels/packed_attention.cpp -- three ways to attend inside packed sequences: CPU flash kernel a sequence, CUDA flash
-// varlen kernel, padded scaled-dot-product attention. The first two are autograd functions on the packed rows, so that
+// kernels/packed_attention.cpp -- three ways to attend inside packed sequences: on a CPU a kernel for each sequence, CUDA
+// flash varlen kernel, padded scaled-dot-product attention. The first two are autograd functions on the packed rows, so that
 // one gradient tensor is written in place; the third is built of differentiable operations.
 #include "kernels/packed_attention.h"
 
@@ -18,6 +18,7 @@
 #include <ATen/record_function.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <algorithm>
 #include <atomic>
 
 #include "base/error.h"
@@ -66,11 +67,12 @@ struct Attended {
   at::Tensor out_RHD, lse, rng_state, unused;
 };
 
-/// function(i) for each sequence. A thread takes the next one when it is done with its last: lengths differ.
+/// function(i) for each sequence. A thread takes the next one when it is done with its last: lengths differ. Of few sequences on many threads
+/// one comes after the other, and the threads work on that together.
 template <class Function> void for_each_sequence(const PackedOffsets& packed, Function&& function) {
-  const int64_t count = packed.num_sequences();
+  const int64_t count = packed.num_sequences(), threads = at::get_num_threads();
   std::atomic<int64_t> next{0};
-  at::parallel_for(0, std::min<int64_t>(count, at::get_num_threads()), 1, [&](int64_t, int64_t) {
+  at::parallel_for(0, 2 * count <= threads ? 1 : std::min(count, threads), 1, [&](int64_t, int64_t) {
     const at::AutoDispatchBelowADInplaceOrView no_autograd;  // thread-local: each worker needs its own
     for (int64_t i = next++; i < count; i = next++) function(i);
   });
@@ -79,7 +81,7 @@ template <class Function> void for_each_sequence(const PackedOffsets& packed, Fu
 /// Self-attention in bfloat16, where the processor multiplies that fast.
 bool is_narrow(const Heads& heads, const Plan& plan) {
   static const bool is_fast = has_fast_bfloat16_products();
-  return is_fast && heads.q.scalar_type() == at::kBFloat16 && heads.q.size(0) == heads.k.size(0) && plan.queries.max_length > 1;
+  return is_fast && heads.q.scalar_type() == at::kBFloat16 && heads.q.stride(2) == 1 && heads.q.size(0) == heads.k.size(0) && plan.queries.max_length > 1;
 }
 
 /// Views of one sequence's rows.
@@ -100,8 +102,9 @@ Attended attend_cpu(const Heads& heads, const Plan& plan) {
   result.out_RHD = at::empty(heads.q.sizes(), heads.q.options());
   const auto statistics = heads.q.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   result.lse = at::empty({heads.q.size(0), heads.q.size(1)}, heads.q.options().dtype(statistics));
+  const bool narrow = is_narrow(heads, plan);
   for_each_sequence(plan.keys, [&](int64_t i) {
-    is_narrow(heads, plan) ? narrow_attention(narrow_sequence(heads, result, plan, i)) : flash_cpu(heads, plan, result, i);
+    narrow ? narrow_attention(narrow_sequence(heads, result, plan, i)) : flash_cpu(heads, plan, result, i);
   });
   return result;
 }

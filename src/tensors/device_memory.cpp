@@ -67,8 +67,9 @@ int64_t free_memory_bytes(c10::Device device) {
     const auto kept = stats.reserved_bytes[kAll].current - stats.allocated_bytes[kAll].current;  // torch's, but in no tensor
     return static_cast<int64_t>(allocator->getMemoryInfo(device.index()).first) + kept;
   }
+  release_unused_pool();  // else neither free nor in use
   const int64_t machine = number_after("/proc/meminfo", "MemAvailable:").value_or(0) * 1024;
-  return std::min(machine, left_in_control_group().value_or(machine)) + unused_pool_bytes();
+  return std::min(machine, left_in_control_group().value_or(machine));
 }
 
 }  // namespace longclip

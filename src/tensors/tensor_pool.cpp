@@ -10,6 +10,14 @@
 
 #include "tensors/free_blocks.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define LONGCLIP_ADDRESS_SANITIZER
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define LONGCLIP_ADDRESS_SANITIZER
+#endif
+#endif
+
 namespace longclip {
 namespace {
 
@@ -27,6 +35,7 @@ class TensorPool final : public c10::Allocator {
     char* const data = begin_ + *offset;
     return {data, data, &TensorPool::release, c10::Device(c10::kCPU)};
   }
+  /// Of small tensors too, whose own deleter is another: this one tells them apart.
   c10::DeleterFnPtr raw_deleter() const override { return &TensorPool::release; }
   void copy_data(void* to, const void* from, size_t bytes) const override { default_copy_data(to, from, bytes); }
 
@@ -58,8 +67,8 @@ class TensorPool final : public c10::Allocator {
 
 }  // namespace
 
-void use_tensor_pool() {
-#ifndef __SANITIZE_ADDRESS__  // which sees the ends of tensors only in its own heap
+bool use_tensor_pool() {
+#ifndef LONGCLIP_ADDRESS_SANITIZER
   static std::once_flag once;
   std::call_once(once, [] {
     const size_t bytes = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * TensorPool::page_bytes();
@@ -69,12 +78,7 @@ void use_tensor_pool() {
     c10::SetCPUAllocator(TensorPool::the);
   });
 #endif
-}
-
-int64_t unused_pool_bytes() {
-  int64_t unused = 0;
-  if (TensorPool::the) TensorPool::the->for_each_unused([&](char*, size_t bytes) { unused += static_cast<int64_t>(bytes); });
-  return unused;
+  return TensorPool::the != nullptr;
 }
 
 void release_unused_pool() {

@@ -4,18 +4,14 @@
 // Why: a step frees and takes gigabytes. A page that comes anew from the system is cleared first (8 % of a step), and in the heap of the C
 // library small objects settle between freed activations, so that gradients, which are larger, no longer fit there (docs/performance.md).
 
-#include <cstdint>
-
 namespace longclip {
 
 /// From now on torch takes CPU tensors of at least 128 KiB from the pool, smaller ones from where it took them before. Once is enough; for
-/// the rest of the process. Where the system grants no such address space (ulimit -v), nothing changes.
-void use_tensor_pool();
+/// the rest of the process. False, and nothing changes: the system grants no such address space (ulimit -v), or AddressSanitizer
+/// watches, which sees the ends of tensors only in its own heap.
+bool use_tensor_pool();
 
-/// Bytes of memory in the pool that no tensor uses.
-int64_t unused_pool_bytes();
-
-/// Gives those back to the system.
+/// Gives the memory in the pool that no tensor uses back to the system.
 void release_unused_pool();
 
 }  // namespace longclip
