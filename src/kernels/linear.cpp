@@ -8,8 +8,8 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "kernels/activation.h"
+#include "kernels/bfloat16_products.h"
 #include "kernels/column_sums_cuda.h"
-#include "kernels/narrow_attention.h"
 
 namespace longclip {
 namespace {

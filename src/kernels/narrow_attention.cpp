@@ -4,7 +4,6 @@
 // more columns, each split into three bfloat16 numbers whose sum is exact enough.
 #include "kernels/narrow_attention.h"
 
-#include <ATen/Context.h>
 #include <ATen/ops/baddbmm.h>
 #include <ATen/ops/bmm.h>
 #include <ATen/ops/empty.h>
@@ -130,14 +129,6 @@ float product_of_rows(const Half16* a, const Half16* b, int64_t depth) {
 }
 
 }  // namespace
-
-bool has_fast_bfloat16_products() {
-#if defined(__x86_64__) && defined(__GNUC__)
-  return __builtin_cpu_supports("avx512bf16") != 0 && at::hasMKLDNN();
-#else
-  return false;
-#endif
-}
 
 void narrow_attention(const SequenceAttention& s) {
   const int64_t length = s.q.size(0), heads = s.q.size(1), depth = s.q.size(2);

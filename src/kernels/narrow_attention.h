@@ -14,9 +14,6 @@ struct SequenceAttention {
   bool causal = false;
 };
 
-/// Whether this processor, and LibTorch with oneDNN, multiply bfloat16 matrices fast enough for these functions to pay.
-bool has_fast_bfloat16_products();
-
 /// Fills out and lse_LH. Scores are float32, weights are rounded to bfloat16, as in torch's flash kernel, which takes half as
 /// long again at CLIP's lengths (docs/performance.md). Not collective; for one thread of many.
 void narrow_attention(const SequenceAttention& sequence);

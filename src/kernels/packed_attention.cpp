@@ -22,6 +22,7 @@
 #include <atomic>
 
 #include "base/error.h"
+#include "kernels/bfloat16_products.h"
 #include "kernels/narrow_attention.h"
 #include "tensors/shape.h"
 #include "tensors/transfer.h"
@@ -56,10 +57,14 @@ Heads query_heads(const at::Tensor& q_NW, const at::Tensor& kv_T2W, int64_t num_
   return {split_heads(q_NW, 0, 1, num_heads), split_heads(kv_T2W, 0, 2, num_heads), split_heads(kv_T2W, 1, 2, num_heads)};
 }
 
+/// The rows of one sequence, a view.
+at::Tensor rows_of(const at::Tensor& rows, const PackedOffsets& offsets, int64_t sequence) {
+  return rows.narrow(0, offsets.offsets[static_cast<size_t>(sequence)], offsets.length(sequence));
+}
+
 /// [rows, H, D] -> [1, H, length, D] of one sequence, a view.
 at::Tensor of_sequence(const at::Tensor& rows_RHD, const PackedOffsets& offsets, int64_t sequence) {
-  const int64_t start = offsets.offsets[static_cast<size_t>(sequence)];
-  return rows_RHD.narrow(0, start, offsets.length(sequence)).transpose(0, 1).unsqueeze(0);
+  return rows_of(rows_RHD, offsets, sequence).transpose(0, 1).unsqueeze(0);
 }
 
 /// out_RHD [query rows, H, D] and the log-sum-exp: on CPU one row of lse_RH a query row, on CUDA the kernel's own layout.
@@ -84,10 +89,9 @@ bool is_narrow(const Heads& heads, const Plan& plan) {
   return is_fast && heads.q.scalar_type() == at::kBFloat16 && heads.q.stride(2) == 1 && heads.q.size(0) == heads.k.size(0) && plan.queries.max_length > 1;
 }
 
-/// Views of one sequence's rows.
-SequenceAttention narrow_sequence(const Heads& heads, const Attended& attended, const Plan& plan, int64_t sequence) {
-  const auto of = [&](const at::Tensor& rows) { return rows.narrow(0, plan.keys.offsets[static_cast<size_t>(sequence)], plan.keys.length(sequence)); };
-  return {of(heads.q), of(heads.k), of(heads.v), of(attended.out_RHD), of(attended.lse), plan.causal};
+SequenceAttention narrow_sequence(const Heads& heads, const Attended& attended, const Plan& plan, int64_t i) {
+  return {rows_of(heads.q, plan.keys, i), rows_of(heads.k, plan.keys, i), rows_of(heads.v, plan.keys, i), rows_of(attended.out_RHD, plan.keys, i),
+          rows_of(attended.lse, plan.keys, i), plan.causal};
 }
 
 void flash_cpu(const Heads& heads, const Plan& plan, const Attended& result, int64_t i) {
@@ -124,8 +128,8 @@ void attend_cpu_backward(const at::Tensor& grad_RHD, const Heads& heads, const A
   const at::Tensor grad = narrow ? grad_RHD.contiguous() : grad_RHD;
   for_each_sequence(plan.keys, [&](int64_t i) {
     if (!narrow) return flash_cpu_backward(grad, heads, saved, plan, grads, i);
-    const auto of = [&](const at::Tensor& rows) { return rows.narrow(0, plan.keys.offsets[static_cast<size_t>(i)], plan.keys.length(i)); };
-    narrow_attention_backward(narrow_sequence(heads, saved, plan, i), of(grad), of(grads.q), of(grads.k), of(grads.v));
+    narrow_attention_backward(narrow_sequence(heads, saved, plan, i), rows_of(grad, plan.keys, i), rows_of(grads.q, plan.keys, i), rows_of(grads.k, plan.keys, i),
+                              rows_of(grads.v, plan.keys, i));
   });
 }
 

@@ -67,7 +67,7 @@ int64_t free_memory_bytes(c10::Device device) {
     const auto kept = stats.reserved_bytes[kAll].current - stats.allocated_bytes[kAll].current;  // torch's, but in no tensor
     return static_cast<int64_t>(allocator->getMemoryInfo(device.index()).first) + kept;
   }
-  release_unused_pool();  // else neither free nor in use
+  release_unused_pool();  // what it holds back is free, and is not to count as in use
   const int64_t machine = number_after("/proc/meminfo", "MemAvailable:").value_or(0) * 1024;
   return std::min(machine, left_in_control_group().value_or(machine));
 }

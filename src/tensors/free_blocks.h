@@ -24,9 +24,7 @@ class FreeBlocks {
   /// Frees what take() gave, whole.
   void give_back(size_t offset);
 
-  /// End of the highest block ever taken: nothing behind it was touched.
-  size_t touched_bytes() const { return touched_; }
-  /// Free blocks below touched_bytes(), in order.
+  /// Free blocks below the end of the highest block ever taken, in order: nothing behind that was touched.
   std::vector<Block> free_and_touched() const;
 
  private:

@@ -23,7 +23,6 @@ TEST_CASE("FreeBlocks: the smallest block that fits is taken, the lowest of equa
   REQUIRE(blocks.take(72) == 28U);
   REQUIRE_FALSE(blocks.take(2));
   REQUIRE(blocks.take(1) == 15U);
-  REQUIRE(blocks.touched_bytes() == 100);
 }
 
 TEST_CASE("FreeBlocks: blocks of random sizes, freed in random order, never overlap, and in the end all is one block again", "[tensors][unit]") {
@@ -51,7 +50,6 @@ TEST_CASE("FreeBlocks: blocks of random sizes, freed in random order, never over
     for (const auto& [offset, bytes] : taken) in_use += bytes;
     for (const auto& block : blocks.free_and_touched()) unused += block.bytes;
     REQUIRE(in_use + unused == most);
-    REQUIRE(blocks.touched_bytes() == most);
   }
   REQUIRE(refused > 0);
   for (const auto& [offset, bytes] : taken) blocks.give_back(offset);
